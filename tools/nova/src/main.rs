@@ -1,0 +1,2 @@
+//! The `nova` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Userspace access to a real GPU for nova-core: sysfs now, VFIO next.
