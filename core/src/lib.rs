@@ -1,2 +1,7 @@
-#![no_std]
 //! nova-core
+#![no_std]
+#![deny(unsafe_code)]
+
+pub mod bus;
+pub mod chip;
+pub mod regs;

@@ -1,0 +1,187 @@
+//! The one macro that defines registers.
+
+/// Defines the registers of a unit: the typed descriptors, their tock-registers bitfields, and the
+/// unit's part of the run-time catalogue, from one text.
+///
+/// ```text
+/// registers! {
+///     /// What it is. Source and confidence.
+///     NV_UNIT_NAME: u32 @ 0x009400, rw, pure, all {
+///         /// What the field is.
+///         FIELD 31:5,
+///         /// A field with names for its values.
+///         MODE 1:0 { OFF = 0, ON = 1 },
+///     }
+///     /// An array: element count, distance in bytes.
+///     NV_UNIT_ARRAY[8; 4]: u32 @ 0x00a000, w1c, pure, turing { ... }
+///     /// A register of a unit with instances.
+///     NV_PFALCON_X: u32 @ Falcon + 0x040, rw, pure, all { ... }
+/// }
+/// ```
+///
+/// Access is one of `ro wo rw w1c w1s`; `pure` or `effects` says whether a read changes anything;
+/// the last word is the set of families the register exists on (see `chip::family`).
+/// A register outside the window, a field outside its word, a value wider than its field and
+/// a missing doc comment are compile errors.
+macro_rules! registers {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident $([$count:literal; $stride:literal])? : $word:ident @ $($unit:ident +)? $offset:literal,
+        $access:ident, $pure:ident, $families:ident {
+            $(
+                $(#[doc = $field_doc:literal])+
+                $field:ident $msb:literal : $lsb:literal $({ $($value_name:ident = $value:literal),+ $(,)? })?
+            ),+ $(,)?
+        }
+    )*) => {
+        // tock-registers writes one module per register; what it cannot document is allowed here.
+        #[allow(missing_docs, unreachable_pub, clippy::pedantic)]
+        mod bitfields {
+            $(
+                ::tock_registers::register_bitfields! {
+                    $word,
+                    $(#[doc = $doc])+
+                    pub $name [
+                        $(
+                            $(#[doc = $field_doc])+
+                            $field OFFSET($lsb) NUMBITS($msb - $lsb + 1) [
+                                $($($value_name = $value),+)?
+                            ]
+                        ),+
+                    ]
+                }
+            )*
+        }
+
+        $(
+            // The module with the fields and, under the same name, the descriptor itself.
+            pub use bitfields::$name;
+            $(#[doc = $doc])+
+            pub const $name: bitfields::$name::Register = bitfields::$name::Register;
+
+            impl $crate::bus::Register for bitfields::$name::Register {
+                type Word = $word;
+                type Access = registers!(@access $access);
+                const NAME: &'static str = stringify!($name);
+                const OFFSET: u32 = $offset;
+                const COUNT: u32 = registers!(@first $($count,)? 1,);
+                const STRIDE: u32 = registers!(@first $($stride,)? 0,);
+                const PURE: $crate::bus::Pure = registers!(@pure $pure);
+                const FAMILIES: $crate::chip::FamilySet = $crate::chip::family::sets::$families;
+            }
+            $crate::chip::family::valid_on!($families, bitfields::$name::Register);
+            registers!(@kind bitfields::$name::Register, [$($count)?], [$($unit)?]);
+
+            // Last element inside the window; every field inside the word; every value in its field.
+            const _: () = {
+                type R = bitfields::$name::Register;
+                type W = <R as $crate::bus::Register>::Word;
+                let last = <R as $crate::bus::Register>::OFFSET
+                    + (<R as $crate::bus::Register>::COUNT - 1) * <R as $crate::bus::Register>::STRIDE;
+                $crate::bus::macros::check_place::<W>(last, <R as $crate::bus::Register>::STRIDE);
+                $(
+                    $crate::bus::macros::check_field::<W>($msb, $lsb);
+                    $($($crate::bus::macros::check_value($msb, $lsb, $value);)+)?
+                )+
+            };
+        )*
+
+        /// The registers of this unit, for the catalogue.
+        pub static ENTRIES: &[$crate::bus::catalogue::Entry] = &[
+            $($crate::bus::catalogue::entry::<bitfields::$name::Register>(
+                &[$($doc),+],
+                &[$($crate::bus::catalogue::FieldInfo {
+                    name: stringify!($field),
+                    doc: &[$($field_doc),+],
+                    msb: $msb,
+                    lsb: $lsb,
+                    values: &[$($($crate::bus::catalogue::ValueInfo {
+                        name: stringify!($value_name),
+                        value: $value,
+                    }),+)?],
+                }),+],
+                registers!(@instances $($unit)?),
+            )),*
+        ];
+    };
+
+    (@access ro) => { $crate::bus::ReadOnly };
+    (@access wo) => { $crate::bus::WriteOnly };
+    (@access rw) => { $crate::bus::ReadWrite };
+    (@access w1c) => { $crate::bus::Write1ToClear };
+    (@access w1s) => { $crate::bus::Write1ToSet };
+    (@pure pure) => { $crate::bus::Pure::Yes };
+    (@pure effects) => { $crate::bus::Pure::No };
+    (@first $first:literal, $($rest:literal,)*) => { $first };
+    (@instances) => { &[] };
+    (@instances $unit:ident) => { <$unit>::INSTANCES };
+
+    (@kind $register:ty, [], []) => {
+        impl $crate::bus::Scalar for $register {}
+    };
+    (@kind $register:ty, [$count:literal], []) => {
+        impl $register {
+            /// Element `index` of the array.
+            ///
+            /// # Errors
+            ///
+            /// When there is no such element.
+            #[inline(always)]
+            pub const fn at(self, index: u32) -> Result<$crate::bus::Element<$register>, $crate::bus::IndexError> {
+                $crate::bus::element::<$register>(index)
+            }
+        }
+    };
+    (@kind $register:ty, [], [$unit:ident]) => {
+        impl $crate::bus::InstanceOf<$unit> for $register {}
+    };
+    (@kind $register:ty, [$count:literal], [$unit:ident]) => {
+        impl $crate::bus::InstanceOf<$unit> for $register {}
+    };
+}
+pub(crate) use registers;
+
+use super::{Offset, Word};
+
+/// Compile-time check: the last element is aligned and inside the window.
+pub(crate) const fn check_place<W: Word>(last: u32, stride: u32) {
+    assert!(Offset::<W>::new(last).is_ok(), "register outside the 16 MiB window or unaligned");
+    assert!(stride % W::BYTES == 0, "stride is not a multiple of the register's width");
+}
+
+/// Compile-time check: a field lies inside its word.
+pub(crate) const fn check_field<W: Word>(msb: u32, lsb: u32) {
+    assert!(lsb <= msb, "a field is written msb:lsb");
+    assert!(msb < W::BYTES * 8, "field outside its register");
+}
+
+/// Compile-time check: a named value fits its field.
+pub(crate) const fn check_value(msb: u32, lsb: u32, value: u32) {
+    assert!(value <= u32::MAX >> (31 - (msb - lsb)), "value wider than its field");
+}
+
+/// A field set to a constant, or a compile error when the constant does not fit.
+///
+/// ```
+/// use nova_core::field;
+/// use nova_core::regs::ptimer::NV_PTIMER_INTR_EN_0;
+/// let enable = field!(NV_PTIMER_INTR_EN_0::ALARM, 1);
+/// assert_eq!(enable.value, 1);
+/// ```
+///
+/// ```compile_fail
+/// use nova_core::field;
+/// use nova_core::regs::ptimer::NV_PTIMER_INTR_EN_0;
+/// let enable = field!(NV_PTIMER_INTR_EN_0::ALARM, 2); // one bit wide
+/// ```
+#[macro_export]
+macro_rules! field {
+    ($field:expr, $value:expr) => {
+        const {
+            match $crate::bus::field_value($field, $value) {
+                Ok(value) => value,
+                Err(_) => panic!("value wider than its field"),
+            }
+        }
+    };
+}
