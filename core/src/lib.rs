@@ -1,7 +1,9 @@
-//! nova-core
+//! nova-core: a driver core for NVIDIA's GSP-generation GPUs, Turing to Blackwell.
 #![no_std]
 #![deny(unsafe_code)]
 
 pub mod bus;
 pub mod chip;
+pub mod hal;
+pub mod lifecycle;
 pub mod regs;

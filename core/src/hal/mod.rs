@@ -1,0 +1,111 @@
+//! What a host gives to a driver: time, interrupts, work, timers, DMA memory, a lock and a log.
+//!
+//! A *host* is the world a driver runs in: a kernel, a userspace process, a microcontroller, the
+//! simulator. It implements [`Host`] once and every driver on nova-core runs in it.
+//!
+//! The one rule that carries the lifecycle: a host calls a driver only through a [`Callback`], and
+//! after [`Registration::cancel`] has returned it is not inside that callback and never calls it again.
+
+mod callback;
+mod dma;
+mod error;
+mod event;
+mod lock;
+mod log;
+mod register;
+mod time;
+
+pub use callback::{Callback, Entrant, Irq, Outcome, Rearm, Ticket};
+pub use dma::{DmaMemory, DmaRangeError};
+pub use error::{HostError, HostErrorKind};
+pub use event::Event;
+pub use lock::Lock;
+pub use log::{Level, Log};
+pub use register::{DelayedWork, Interrupt, Registration, Timer, Work};
+pub use time::{Clock, Instant, Nanos};
+
+use core::ops::Deref;
+
+use embedded_hal::delay::DelayNs;
+
+use crate::bus::Bus;
+use crate::lifecycle::Gate;
+
+/// A world a driver can run in.
+pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
+    /// The register bus of the device. Dropping it releases the mapping.
+    type Bus: Bus + Send + Sync + 'static;
+    /// A counted or static reference to the device, kept in every callback: `Arc<dyn Entrant>`,
+    /// `&'static dyn Entrant`, a kernel `Arc`.
+    type Handle: Deref<Target: Entrant> + Clone + Send + Sync + 'static;
+    /// The gate of a device with `N` lanes.
+    type Gate<const N: usize>: Gate;
+    /// Mutual exclusion that is also good against this host's interrupt handlers.
+    type Lock<T: Send + 'static>: Lock<T>;
+    /// What sessions block on.
+    type Event: Event;
+    /// A blocking delay.
+    type Delay: DelayNs;
+    /// A requested interrupt.
+    type Interrupt: Interrupt;
+    /// A work item.
+    type Work: Work;
+    /// A work item that can be queued for later.
+    type DelayedWork: DelayedWork;
+    /// A one-shot timer.
+    type Timer: Timer;
+    /// Memory the device can reach.
+    type Dma: DmaMemory;
+
+    /// A delay provider.
+    fn delay(&self) -> Self::Delay;
+
+    /// Requests interrupt vector `vector`, disabled until [`Registration::enable`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no such vector, or it cannot be had.
+    fn interrupt(&self, vector: u32, callback: Callback<Self::Handle>) -> Result<Self::Interrupt, HostError>;
+
+    /// Makes a work item.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it.
+    fn work(&self, callback: Callback<Self::Handle>) -> Result<Self::Work, HostError>;
+
+    /// Makes a delayed work item.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it.
+    fn delayed_work(&self, callback: Callback<Self::Handle>) -> Result<Self::DelayedWork, HostError>;
+
+    /// Makes a timer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it.
+    fn timer(&self, callback: Callback<Self::Handle>) -> Result<Self::Timer, HostError>;
+
+    /// Allocates `len` bytes of zeroed memory that the device can reach with `address_bits` bits of
+    /// bus address, aligned to 4096 bytes.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such memory.
+    fn dma(&self, len: usize, address_bits: u32) -> Result<Self::Dma, HostError>;
+
+    /// Lets others run; called between two looks of a wait that is not inside any callback.
+    fn relax(&self) {
+        core::hint::spin_loop();
+    }
+
+    /// The driver asked for removal from inside a callback, or the device was lost. The host calls
+    /// [`Device::remove`](crate::lifecycle::Device::remove) from a context of its own, soon.
+    fn removal_requested(&self) {}
+
+    /// How long [`Device::remove`](crate::lifecycle::Device::remove) waits for callbacks to leave
+    /// before it gives up and names the one that stays.
+    const REMOVE_LIMIT: Nanos = Nanos::from_secs(60);
+}

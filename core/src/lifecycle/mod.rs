@@ -1,0 +1,106 @@
+//! The lifecycle of a device: who may run driver code, and when it is over.
+//!
+//! Everything that calls into a driver goes through the one gate of its [`Device`], once per call.
+//! Inside, a [`Token`] proves it, and an access to the device is a bare access. Remove closes the gate,
+//! waits for whoever is inside, quiesces everything in reverse, and only then frees anything.
+//!
+//! Read in this order: `state` (the states and their table), `gated` (the one audited module),
+//! `device` (the cell and how it is entered), `probe`, `remove` with `teardown`, `suspend`, `session`.
+//! `docs/lifecycle.md` has the argument why it is sound.
+//!
+//! Nothing in here knows what a GPU is.
+
+mod device;
+mod entry;
+mod gated;
+mod probe;
+mod refused;
+mod registry;
+mod remove;
+mod session;
+mod state;
+mod step;
+mod suspend;
+mod teardown;
+mod token;
+
+pub use device::Device;
+pub use entry::{DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
+pub use gated::{CounterGate, Gate};
+pub use probe::{ProbeError, Probing};
+pub use refused::Refused;
+pub use registry::RegisterError;
+pub use remove::{Blocker, RemoveError, Removed};
+pub use session::{Session, SessionError};
+pub use state::{IllegalTransition, State, TABLE, Transition, next};
+pub use step::Step;
+pub use suspend::SuspendError;
+pub use token::{Atomic, Bound, Lost, Process, Removing, Starting, Suspended, Token, stage};
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::bus::Io;
+use crate::hal::{Host, HostError};
+
+/// The bus of a driver's host.
+pub type BusOf<D> = <<D as Driver>::Host as Host>::Bus;
+
+/// A driver: what it does when a device comes and goes.
+///
+/// The implementing type is the driver's state for one device. It is shared by all callbacks, so what
+/// changes sits in a [`Lock`](crate::hal::Lock) or an atomic. Steps and entries are constants of the
+/// type; `probe` says which of them there are, in order.
+pub trait Driver: Sized + Send + Sync + 'static {
+    /// The world it runs in.
+    type Host: Host;
+    /// What can go wrong.
+    type Error: Failure + From<HostError> + From<RegisterError>;
+
+    /// Makes the driver's state. Looks at the device, and changes nothing that would have to be undone.
+    ///
+    /// # Errors
+    ///
+    /// When this is not a device for this driver.
+    fn attach(io: Io<'_, BusOf<Self>>, host: &Self::Host) -> Result<Self, Self::Error>;
+
+    /// Registers steps and entries, in order.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a step or registration; pass it on with `?`.
+    fn probe(cx: &mut Probing<'_, Self>) -> Result<(), Self::Error>;
+
+    /// The device has gone to sleep.
+    fn suspended(_cx: &Suspended<'_, Self>) {}
+
+    /// An entry, or the reverse of a step, failed. There is nobody else to tell.
+    fn failed(_data: &Self, host: &Self::Host, what: &'static str, error: &Self::Error) {
+        use crate::hal::{Level, Log as _};
+        host.log(Level::Warn, format_args!("{what}: {error:?}"));
+    }
+}
+
+/// An error of a driver.
+pub trait Failure: fmt::Debug {
+    /// Whether it says that the device is gone.
+    fn is_gone(&self) -> bool;
+}
+
+/// "This thread is not inside any callback": what waiting for callbacks to leave asks for.
+///
+/// A thread makes one at its top and lends it to every call that may wait. A driver's callbacks are
+/// handed no such value, so removing a device from inside one does not come up; they have
+/// [`request_remove`](Token::request_remove). (A callback that makes one all the same, and gets hold
+/// of its device through a static, finds its removal blocked by itself and is told so: no deadlock.)
+#[derive(Debug)]
+pub struct Outside(PhantomData<*const ()>);
+
+impl Outside {
+    /// For the top of a thread, and for hosts.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "making one is a statement, not a default")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}

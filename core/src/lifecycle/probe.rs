@@ -1,0 +1,287 @@
+//! Probe: set up step by step, and undo exactly what was done when a step fails.
+
+use core::fmt;
+
+use heapless::vec::VecView;
+
+use super::device::{Body, Device, Shared};
+use super::entry::{DelayedWorkEntry, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
+use super::registry::{EntryRow, RegisterError, Registry, Undo};
+use super::state::{IllegalTransition, Transition};
+use super::step::Step;
+use super::teardown;
+use super::token::{Parts, Starting};
+use super::{BusOf, Driver, Failure, Outside};
+use crate::bus::Io;
+use crate::hal::{Callback, Host, Interrupt as _, Ticket};
+
+impl<D: Driver, const N: usize> Device<D, N> {
+    /// Binds a driver: makes its state, runs its probe, and opens the gate.
+    ///
+    /// `handle` must refer to this very device; the host keeps copies of it in the callbacks.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError`]. Everything done before the failing step has been undone, in reverse, bus and
+    /// host have been dropped, and the device can be probed again.
+    pub fn probe(
+        &self,
+        _outside: &mut Outside,
+        handle: <D::Host as Host>::Handle,
+        host: D::Host,
+        bus: BusOf<D>,
+    ) -> Result<(), ProbeError<D::Error>> {
+        if !core::ptr::addr_eq(&raw const *handle, self) {
+            return Err(ProbeError::ForeignHandle);
+        }
+        let mut claim = self.cell.claim().ok_or(ProbeError::Busy)?;
+        self.shared.state.go(Transition::Probe).map_err(ProbeError::State)?;
+        let result = self.set_up(&mut claim, handle, host, bus);
+        if let Err(error) = result {
+            self.unwind(&mut claim);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn set_up(
+        &self,
+        claim: &mut super::device::ClaimOf<'_, D, N>,
+        handle: <D::Host as Host>::Handle,
+        host: D::Host,
+        bus: BusOf<D>,
+    ) -> Result<(), ProbeError<D::Error>> {
+        let generation = self.shared.begin_binding().ok_or(ProbeError::Exhausted)?;
+        let data =
+            D::attach(Io::new(&bus), &host).map_err(|error| ProbeError::Driver { step: "attach", error })?;
+        let slot = claim.exclusive().ok_or(ProbeError::Busy)?;
+        let body = slot.insert(Body { registry: Registry::new(), data, bus, host });
+        let mut probing = Probing {
+            data: &body.data,
+            bus: &body.bus,
+            host: &body.host,
+            shared: &self.shared,
+            entries: &mut body.registry.entries,
+            order: body.registry.order.as_mut_view(),
+            handle,
+            generation,
+            step: "probe",
+        };
+        D::probe(&mut probing).map_err(|error| ProbeError::Driver { step: probing.step, error })?;
+        if self.shared.is_gone() {
+            return Err(ProbeError::Gone);
+        }
+        for row in body.registry.entries.iter().flatten() {
+            if let EntryRow::Interrupt { registration, .. } = row {
+                registration.enable();
+            }
+        }
+        self.shared.state.go(Transition::Bind).map_err(ProbeError::State)?;
+        self.open(claim);
+        Ok(())
+    }
+
+    fn unwind(&self, claim: &mut super::device::ClaimOf<'_, D, N>) {
+        if let Some(slot) = claim.exclusive() {
+            if let Some(body) = slot.as_mut() {
+                teardown::quiesce(body, &self.shared, !self.shared.is_gone());
+                teardown::free(&mut body.registry);
+            }
+            *slot = None;
+        }
+        // The claim is ours and the state is Probing, from which this is legal.
+        let _ = self.shared.state.go(Transition::Unwind);
+    }
+}
+
+/// The context of a driver's probe: everything registered through it is undone in reverse.
+pub struct Probing<'a, D: Driver> {
+    data: &'a D,
+    bus: &'a BusOf<D>,
+    host: &'a D::Host,
+    shared: &'a Shared<D::Host>,
+    entries: &'a mut [Option<EntryRow<D>>],
+    order: &'a mut VecView<Undo<D>>,
+    handle: <D::Host as Host>::Handle,
+    generation: u32,
+    /// What is being set up, for the error.
+    step: &'static str,
+}
+
+impl<D: Driver> Probing<'_, D> {
+    /// The driver's state.
+    pub fn data(&self) -> &D {
+        self.data
+    }
+
+    /// The host.
+    pub fn host(&self) -> &D::Host {
+        self.host
+    }
+
+    /// The device's registers.
+    pub fn io(&self) -> Io<'_, BusOf<D>> {
+        Io::new(self.bus)
+    }
+
+    /// Runs a step now; its reverse runs at remove, or when a later step fails.
+    ///
+    /// # Errors
+    ///
+    /// The step's own error, or [`RegisterError::Full`]. The step counts as not done: it must leave
+    /// nothing behind when it fails.
+    pub fn step(&mut self, step: &Step<D>) -> Result<(), D::Error> {
+        self.step = step.name;
+        self.room()?;
+        let token = Starting::new(Parts {
+            data: self.data,
+            bus: self.bus,
+            host: self.host,
+            shared: self.shared,
+            entries: &[],
+        });
+        (step.up)(&token)?;
+        self.remember(Undo::Step(*step))
+    }
+
+    /// Registers an interrupt handler. It runs once probe has succeeded.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`], or the host's error.
+    pub fn interrupt(&mut self, entry: &InterruptEntry<D>) -> Result<(), D::Error> {
+        let callback = self.callback(entry.id, entry.name)?;
+        let registration = self.host.interrupt(entry.vector, callback)?;
+        self.place(entry.id, EntryRow::Interrupt { entry: *entry, registration })
+    }
+
+    /// Registers a work item.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`], or the host's error.
+    pub fn work(&mut self, entry: &WorkEntry<D>) -> Result<(), D::Error> {
+        let callback = self.callback(entry.id, entry.name)?;
+        let registration = self.host.work(callback)?;
+        self.place(entry.id, EntryRow::Work { entry: *entry, registration })
+    }
+
+    /// Registers a delayed work item.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`], or the host's error.
+    pub fn delayed_work(&mut self, entry: &DelayedWorkEntry<D>) -> Result<(), D::Error> {
+        let callback = self.callback(entry.id, entry.name)?;
+        let registration = self.host.delayed_work(callback)?;
+        self.place(entry.id, EntryRow::DelayedWork { entry: *entry, registration })
+    }
+
+    /// Registers a timer.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`], or the host's error.
+    pub fn timer(&mut self, entry: &TimerEntry<D>) -> Result<(), D::Error> {
+        let callback = self.callback(entry.id, entry.name)?;
+        let registration = self.host.timer(callback)?;
+        self.place(entry.id, EntryRow::Timer { entry: *entry, registration })
+    }
+
+    /// Registers a class of sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`].
+    pub fn sessions(&mut self, entry: &SessionEntry<D>) -> Result<(), D::Error> {
+        self.callback(entry.id, entry.name)?;
+        self.place(entry.id, EntryRow::Session { entry: *entry })
+    }
+
+    fn callback(
+        &mut self,
+        id: u16,
+        name: &'static str,
+    ) -> Result<Callback<<D::Host as Host>::Handle>, D::Error> {
+        self.step = name;
+        self.room()?;
+        let capacity = self.entries.len();
+        match self.entries.get(usize::from(id)) {
+            None => Err(RegisterError::Outside { id, capacity }.into()),
+            Some(Some(_)) => Err(RegisterError::Taken { id }.into()),
+            Some(None) => {
+                Ok(Callback::new(self.handle.clone(), Ticket { lane: id, generation: self.generation }))
+            }
+        }
+    }
+
+    fn room(&self) -> Result<(), D::Error> {
+        if self.order.is_full() {
+            return Err(RegisterError::Full { capacity: self.order.capacity() }.into());
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, id: u16, row: EntryRow<D>) -> Result<(), D::Error> {
+        let lane = usize::from(id);
+        if let Some(place) = self.entries.get_mut(lane) {
+            *place = Some(row);
+        }
+        self.remember(Undo::Entry(lane))
+    }
+
+    fn remember(&mut self, undo: Undo<D>) -> Result<(), D::Error> {
+        let capacity = self.order.capacity();
+        self.order.push(undo).map_err(|_| RegisterError::Full { capacity }.into())
+    }
+}
+
+/// Why a device could not be bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ProbeError<E> {
+    /// A step of the driver failed; the steps before it have been undone.
+    Driver {
+        /// The step or entry.
+        step: &'static str,
+        /// Its error.
+        error: E,
+    },
+    /// The device went away during probe; what had been done was let go of without it.
+    Gone,
+    /// The device is in no state to be probed.
+    State(IllegalTransition),
+    /// Another thread is probing, suspending or removing the device.
+    Busy,
+    /// The handle is of another device.
+    ForeignHandle,
+    /// The device has been bound 2^32 - 1 times; make a new one.
+    Exhausted,
+}
+
+impl<E: fmt::Display> fmt::Display for ProbeError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Driver { step, error } => write!(f, "probe failed at `{step}`: {error}"),
+            Self::Gone => f.write_str("the device went away during probe"),
+            Self::State(illegal) => illegal.fmt(f),
+            Self::Busy => f.write_str("another thread is probing, suspending or removing the device"),
+            Self::ForeignHandle => f.write_str("the handle given to probe is of another device"),
+            Self::Exhausted => f.write_str("the device has been bound too often; make a new one"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for ProbeError<E> {}
+
+impl<E: Failure> ProbeError<E> {
+    /// Whether the device was gone.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::Gone => true,
+            Self::Driver { error, .. } => error.is_gone(),
+            _ => false,
+        }
+    }
+}

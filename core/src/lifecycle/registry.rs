@@ -1,0 +1,105 @@
+//! What a driver has registered, in order.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use super::Driver;
+use super::entry::{DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
+use super::step::Step;
+use crate::hal::{Host, Registration};
+
+/// One registered entry, with what the host gave for it.
+pub(super) enum EntryRow<D: Driver> {
+    Interrupt { entry: InterruptEntry<D>, registration: <D::Host as Host>::Interrupt },
+    Work { entry: WorkEntry<D>, registration: <D::Host as Host>::Work },
+    DelayedWork { entry: DelayedWorkEntry<D>, registration: <D::Host as Host>::DelayedWork },
+    Timer { entry: TimerEntry<D>, registration: <D::Host as Host>::Timer },
+    Session { entry: SessionEntry<D> },
+}
+
+impl<D: Driver> EntryRow<D> {
+    /// Ends the host's part; see [`Registration::cancel`].
+    pub(super) fn cancel(&self) {
+        match self {
+            Self::Interrupt { registration, .. } => registration.cancel(),
+            Self::Work { registration, .. } => registration.cancel(),
+            Self::DelayedWork { registration, .. } => registration.cancel(),
+            Self::Timer { registration, .. } => registration.cancel(),
+            Self::Session { .. } => (),
+        }
+    }
+
+    pub(super) fn describe(&self) -> (EntryKind, &'static str) {
+        match self {
+            Self::Interrupt { entry, .. } => (EntryKind::Interrupt, entry.name),
+            Self::Work { entry, .. } => (EntryKind::Work, entry.name),
+            Self::DelayedWork { entry, .. } => (EntryKind::DelayedWork, entry.name),
+            Self::Timer { entry, .. } => (EntryKind::Timer, entry.name),
+            Self::Session { entry } => (EntryKind::Session, entry.name),
+        }
+    }
+}
+
+/// What to undo, in the order in which it was done.
+pub(super) enum Undo<D: Driver> {
+    /// The entry in this lane.
+    Entry(usize),
+    /// A step of the driver.
+    Step(Step<D>),
+}
+
+/// Everything a driver has registered: at most `N` entries and steps together.
+pub(super) struct Registry<D: Driver, const N: usize> {
+    /// By the entry's number, which is also its lane in the gate.
+    pub(super) entries: [Option<EntryRow<D>>; N],
+    pub(super) order: Vec<Undo<D>, N>,
+}
+
+impl<D: Driver, const N: usize> Registry<D, N> {
+    pub(super) const fn new() -> Self {
+        Self { entries: [const { None }; N], order: Vec::new() }
+    }
+}
+
+/// Why something could not be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RegisterError {
+    /// The device has room for this many entries and steps, and they are used up.
+    Full {
+        /// The device's capacity.
+        capacity: usize,
+    },
+    /// The entry's number is not below the device's capacity.
+    Outside {
+        /// The number.
+        id: u16,
+        /// The device's capacity.
+        capacity: usize,
+    },
+    /// Another entry has the same number.
+    Taken {
+        /// The number.
+        id: u16,
+    },
+}
+
+impl fmt::Display for RegisterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { capacity } => {
+                write!(
+                    f,
+                    "all {capacity} places for entries and steps are taken; use a larger `Device<_, N>`"
+                )
+            }
+            Self::Outside { id, capacity } => {
+                write!(f, "entry number {id} is not below the device's capacity of {capacity}")
+            }
+            Self::Taken { id } => write!(f, "entry number {id} is registered already; give each its own"),
+        }
+    }
+}
+
+impl core::error::Error for RegisterError {}

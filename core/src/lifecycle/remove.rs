@@ -1,0 +1,123 @@
+//! Remove: close, drain, quiesce, free.
+
+use core::fmt;
+
+use super::device::{ClaimOf, Device};
+use super::entry::EntryKind;
+use super::state::{IllegalTransition, State, Transition};
+use super::teardown;
+use super::{Driver, Outside};
+use crate::hal::{Clock as _, Event as _, Host, Nanos};
+
+impl<D: Driver, const N: usize> Device<D, N> {
+    /// Removes the driver from the device, waiting for callbacks at most [`Host::REMOVE_LIMIT`].
+    ///
+    /// When this returns `Ok`: no callback runs or will run, no access reaches the bus, and everything
+    /// the driver had registered is gone, last first.
+    ///
+    /// # Errors
+    ///
+    /// See [`remove_within`](Self::remove_within).
+    pub fn remove(&self, outside: &mut Outside) -> Result<Removed, RemoveError> {
+        self.remove_within(outside, D::Host::REMOVE_LIMIT)
+    }
+
+    /// Removes the driver from the device, waiting for callbacks at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoveError::Blocked`] names an entry that has not left in time. The device stays in
+    /// `Removing`, its gate closed, everything still allocated; call again to go on.
+    pub fn remove_within(&self, _outside: &mut Outside, limit: Nanos) -> Result<Removed, RemoveError> {
+        let mut claim = self.cell.claim().ok_or(RemoveError::Busy)?;
+        let before = self.shared.state.get();
+        self.shared.state.go(Transition::Remove).map_err(RemoveError::State)?;
+        if before == State::Suspended {
+            self.shared.set_asleep(true);
+        }
+        self.cell.close();
+        self.shared.event.signal();
+        self.drain(&claim, limit).map_err(RemoveError::Blocked)?;
+        let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
+        let mut removed = Removed { lost: false, failed: None };
+        if let Some(body) = slot.as_mut() {
+            removed.failed = teardown::quiesce(body, &self.shared, !self.shared.is_asleep());
+            teardown::free(&mut body.registry);
+        }
+        *slot = None;
+        removed.lost = self.shared.is_gone();
+        // Legal from Removing, and the claim keeps everybody else from changing that.
+        let _ = self.shared.state.go(Transition::Finish);
+        self.shared.event.signal();
+        Ok(removed)
+    }
+
+    /// Waits until nobody is inside. The gate is closed.
+    pub(super) fn drain(&self, claim: &ClaimOf<'_, D, N>, limit: Nanos) -> Result<(), Blocker> {
+        let Some(body) = claim.get() else { return Ok(()) };
+        let start = body.host.now();
+        while let Some(lane) = claim.busy() {
+            let waited = body.host.now().since(start);
+            if waited >= limit {
+                let row = body.registry.entries.get(lane).and_then(Option::as_ref);
+                let (kind, name) = row.map_or((EntryKind::Session, "unknown"), |row| row.describe());
+                return Err(Blocker { kind, name, waited });
+            }
+            body.host.relax();
+        }
+        Ok(())
+    }
+}
+
+/// How a removal went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Removed {
+    /// The device was gone: it was let go of without being talked to.
+    pub lost: bool,
+    /// The first step whose reverse failed, if any did; the removal went on.
+    pub failed: Option<&'static str>,
+}
+
+/// An entry that has not left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Blocker {
+    /// What kind of entry.
+    pub kind: EntryKind,
+    /// Its name.
+    pub name: &'static str,
+    /// How long it has been waited for.
+    pub waited: Nanos,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}` has not left after {}", self.kind.name(), self.name, self.waited)
+    }
+}
+
+/// Why a removal did not finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// A callback is still inside. Nothing has been freed; call again to go on.
+    Blocked(Blocker),
+    /// There is nothing to remove.
+    State(IllegalTransition),
+    /// Another thread is probing, suspending or removing the device.
+    Busy,
+}
+
+impl fmt::Display for RemoveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blocked(blocker) => write!(f, "remove is waiting: {blocker}; call remove again to go on"),
+            Self::State(illegal) => illegal.fmt(f),
+            Self::Busy => f.write_str("another thread is probing, suspending or removing the device"),
+        }
+    }
+}
+
+impl core::error::Error for RemoveError {}

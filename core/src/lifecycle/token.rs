@@ -1,0 +1,196 @@
+//! Tokens: what a piece of driver code may do, as a value it is handed.
+//!
+//! A token exists only while the lifecycle calls the driver. It cannot be made, copied, sent to
+//! another thread, or kept: its lifetime ends with the call.
+
+use core::marker::PhantomData;
+
+use super::device::Shared;
+use super::entry::{DelayedWorkEntry, TimerEntry, WorkEntry};
+use super::registry::EntryRow;
+use super::{BusOf, Driver, Refused};
+use crate::bus::Io;
+use crate::hal::{DelayedWork as _, Event as _, Host, Instant, Timer as _, Work as _};
+
+/// Stages of a device's life, as types.
+pub mod stage {
+    use core::marker::PhantomData;
+
+    /// Setting up or waking up: the device is there, no callback runs.
+    #[derive(Debug)]
+    pub enum Starting {}
+    /// In use: the device is there, callbacks run.
+    #[derive(Debug)]
+    pub struct Bound<C>(PhantomData<C>);
+    /// Taking down or going to sleep: the device is there, no callback runs.
+    #[derive(Debug)]
+    pub enum Removing {}
+    /// Asleep: the device must not be touched.
+    #[derive(Debug)]
+    pub enum Suspended {}
+    /// The device cannot be talked to.
+    #[derive(Debug)]
+    pub enum Lost {}
+
+    /// A stage in which the device can be talked to.
+    #[diagnostic::on_unimplemented(
+        message = "the device cannot be accessed with this token",
+        label = "needs `Starting`, `Bound` or `Removing`",
+        note = "a suspended device must not be touched and a lost one does not answer"
+    )]
+    pub trait Live: sealed::Sealed {}
+    impl Live for Starting {}
+    impl<C> Live for Bound<C> {}
+    impl Live for Removing {}
+
+    mod sealed {
+        pub trait Sealed {}
+        impl Sealed for super::Starting {}
+        impl<C> Sealed for super::Bound<C> {}
+        impl Sealed for super::Removing {}
+    }
+}
+
+/// A context that may sleep: work and sessions.
+#[derive(Debug)]
+pub enum Process {}
+/// A context that may not sleep: interrupts and timers.
+#[derive(Debug)]
+pub enum Atomic {}
+
+/// Probe or resume is running.
+pub type Starting<'a, D> = Token<'a, D, stage::Starting>;
+/// The device is bound and this is one of its callbacks.
+pub type Bound<'a, D, C = Process> = Token<'a, D, stage::Bound<C>>;
+/// Remove or suspend is running; every callback has left.
+pub type Removing<'a, D> = Token<'a, D, stage::Removing>;
+/// The device is asleep.
+pub type Suspended<'a, D> = Token<'a, D, stage::Suspended>;
+/// The device is gone, or asleep and being removed.
+pub type Lost<'a, D> = Token<'a, D, stage::Lost>;
+
+/// Proof of a stage, with access to what the stage allows.
+///
+/// One token carries state, bus and host of one device, so nothing of one device can be used with
+/// the token of another.
+pub struct Token<'a, D: Driver, S> {
+    parts: Parts<'a, D>,
+    /// Not `Send` and not `Sync`: the gate is held by this thread of control.
+    stage: PhantomData<(S, *const ())>,
+}
+
+/// What a token refers to, all of one device.
+pub(super) struct Parts<'a, D: Driver> {
+    pub(super) data: &'a D,
+    pub(super) bus: &'a BusOf<D>,
+    pub(super) host: &'a D::Host,
+    pub(super) shared: &'a Shared<D::Host>,
+    pub(super) entries: &'a [Option<EntryRow<D>>],
+}
+
+impl<'a, D: Driver, S> Token<'a, D, S> {
+    #[inline]
+    pub(super) fn new(parts: Parts<'a, D>) -> Self {
+        Self { parts, stage: PhantomData }
+    }
+
+    /// The driver's state.
+    #[inline(always)]
+    pub fn data(&self) -> &'a D {
+        self.parts.data
+    }
+
+    /// The host.
+    #[inline(always)]
+    pub fn host(&self) -> &'a D::Host {
+        self.parts.host
+    }
+
+    /// Wakes every session that waits, to look again.
+    pub fn wake_sessions(&self) {
+        self.parts.shared.event.signal();
+    }
+}
+
+impl<'a, D: Driver, S: stage::Live> Token<'a, D, S> {
+    /// The device's registers. An access is a bare access: nothing is checked here.
+    #[inline(always)]
+    pub fn io(&self) -> Io<'a, BusOf<D>> {
+        Io::new(self.parts.bus)
+    }
+
+    /// Reports that the device is gone. New entries are refused from the end of this callback on, and
+    /// the host is asked for removal. A callback that returns a "gone" error reports it by that.
+    pub fn report_lost(&self) {
+        self.parts.shared.set_gone();
+    }
+}
+
+impl<D: Driver, C> Bound<'_, D, C> {
+    /// Asks the host to remove the device, after this callback. The way to remove from inside.
+    pub fn request_remove(&self) {
+        self.parts.shared.request_removal(self.parts.host);
+    }
+
+    /// Queues a work item. `false` when it is queued already.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::NoSuchEntry`] when probe has not registered it.
+    pub fn queue(&self, work: &WorkEntry<D>) -> Result<bool, Refused> {
+        match self.row(work.id) {
+            Some(EntryRow::Work { registration, .. }) => Ok(registration.queue()),
+            _ => Err(Refused::NoSuchEntry),
+        }
+    }
+
+    /// Queues a delayed work item for `at` on the host's clock. `false` when it is queued already.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::NoSuchEntry`] when probe has not registered it.
+    pub fn queue_at(&self, work: &DelayedWorkEntry<D>, at: Instant) -> Result<bool, Refused> {
+        match self.row(work.id) {
+            Some(EntryRow::DelayedWork { registration, .. }) => Ok(registration.queue_at(at)),
+            _ => Err(Refused::NoSuchEntry),
+        }
+    }
+
+    /// Sets a timer to fire at `at` on the host's clock, replacing an earlier setting.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::NoSuchEntry`] when probe has not registered it.
+    pub fn arm(&self, timer: &TimerEntry<D>, at: Instant) -> Result<bool, Refused> {
+        match self.row(timer.id) {
+            Some(EntryRow::Timer { registration, .. }) => Ok(registration.arm(at)),
+            _ => Err(Refused::NoSuchEntry),
+        }
+    }
+
+    /// Takes a timer's setting back.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::NoSuchEntry`] when probe has not registered it.
+    pub fn disarm(&self, timer: &TimerEntry<D>) -> Result<(), Refused> {
+        match self.row(timer.id) {
+            Some(EntryRow::Timer { registration, .. }) => {
+                registration.disarm();
+                Ok(())
+            }
+            _ => Err(Refused::NoSuchEntry),
+        }
+    }
+
+    fn row(&self, id: u16) -> Option<&EntryRow<D>> {
+        self.parts.entries.get(usize::from(id))?.as_ref()
+    }
+}
+
+impl<D: Driver> Bound<'_, D, Process> {
+    /// A blocking delay, for contexts that may sleep.
+    pub fn delay(&self) -> <D::Host as Host>::Delay {
+        self.parts.host.delay()
+    }
+}
