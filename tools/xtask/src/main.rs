@@ -1,2 +1,63 @@
-//! xtask.
-fn main() {}
+//! `cargo xtask`: what a person runs in this repository besides cargo itself.
+//!
+//! One file per subject. [`mod@test`] is the list of checks, [`steps`] runs such a
+//! list, [`no_std`], [`msrv`] and [`deny`] are the checks that need more than a
+//! Rust toolchain, and the others fetch what those need into a cache outside the
+//! checkout. `docs/ci.md` describes it for the reader.
+
+mod apt;
+mod cache;
+mod deny;
+mod msrv;
+mod no_std;
+mod rust_src;
+mod shell;
+mod steps;
+mod test;
+mod version;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::shell::Shell;
+
+/// Checks and chores of the nova workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// The subcommands, one module each.
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every check of the repository as named steps (what CI runs).
+    Test(test::Args),
+    /// Build core and backends for three targets that have no std.
+    NoStd,
+    /// Check core and backends with the oldest compiler that Cargo.toml promises.
+    Msrv,
+    /// Check licenses, bans and sources of every dependency.
+    Deny,
+}
+
+fn main() -> ExitCode {
+    let shell = Shell::terminal();
+    let result = match Cli::parse().task {
+        Task::Test(args) => test::run(&args),
+        Task::NoStd => no_std::run(&shell),
+        Task::Msrv => msrv::run(&shell),
+        Task::Deny => deny::run(&shell),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", shell::describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask test`: every check of the repository.
+
+use anyhow::Result;
+
+use crate::{
+    deny, msrv, no_std,
+    shell::{self, Shell},
+    steps::{self, Show, Step},
+    workspace,
+};
+
+/// Options of `cargo xtask test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Leave out the release tests, MSRV, no_std and deny, and shorten the long property suites.
+    #[arg(long)]
+    quick: bool,
+    /// Run the steps after a failed one too.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+/// Runs the steps that `args` selects.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut steps = quick_steps(args.quick);
+    if !args.quick {
+        steps.extend(long_steps());
+    }
+    steps::run(steps, args.keep_going)
+}
+
+/// The checks that need nothing but the toolchain, fastest first.
+fn quick_steps(quick: bool) -> Vec<Step> {
+    vec![
+        Step::new("fmt", Show::OnFailure, |shell| cargo(shell, &["fmt", "--all", "--check"], &[])),
+        Step::new("clippy", Show::OnFailure, |shell| {
+            cargo(shell, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+        }),
+        Step::new("clippy (defmt)", Show::OnFailure, clippy_defmt),
+        Step::new("docs", Show::OnFailure, |shell| {
+            cargo(shell, &["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+        }),
+        Step::new("tests", Show::Always, move |shell| {
+            let variables: &[_] = if quick { &[("NOVA_TEST_QUICK", "1")] } else { &[] };
+            cargo(shell, &["test", "--workspace"], variables)
+        }),
+    ]
+}
+
+/// The checks that take longer or fetch something first.
+fn long_steps() -> Vec<Step> {
+    vec![
+        Step::new("tests (release)", Show::Always, |shell| {
+            cargo(shell, &["test", "--release", "-p", "nova-tests"], &[])
+        }),
+        Step::new("no-std", Show::OnFailure, no_std::run),
+        Step::new("msrv", Show::OnFailure, msrv::run),
+        Step::new("deny", Show::OnFailure, deny::run),
+    ]
+}
+
+fn clippy_defmt(shell: &Shell) -> Result<()> {
+    let mut arguments = vec!["clippy"];
+    arguments.extend(workspace::no_std_package_args());
+    arguments.extend(["--all-targets", "--features", "defmt", "--", "-D", "warnings"]);
+    cargo(shell, &arguments, &[])
+}
+
+/// Runs cargo in the workspace root with the extra environment `variables`.
+fn cargo(shell: &Shell, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
+    let mut command = shell::cargo();
+    command.current_dir(workspace::root()).args(arguments).envs(variables.iter().copied());
+    shell.run(&mut command)
+}
