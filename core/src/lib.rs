@@ -4,6 +4,11 @@
 
 pub mod bus;
 pub mod chip;
+pub mod driver;
+mod error;
 pub mod hal;
 pub mod lifecycle;
 pub mod regs;
+pub mod units;
+
+pub use error::{Error, ErrorKind};

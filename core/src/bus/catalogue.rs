@@ -11,6 +11,9 @@ use super::access::Mode;
 use super::{Access, Pure, Register, Word};
 use crate::chip::FamilySet;
 
+/// Calls back for every field of a register value, with the field's value and its tock-registers name.
+type Decoder = fn(u32, &mut dyn FnMut(u32, &dyn fmt::Debug));
+
 /// One register.
 #[derive(Debug)]
 pub struct Entry {
@@ -36,7 +39,7 @@ pub struct Entry {
     pub instances: &'static [(&'static str, u32)],
     /// The fields, in the order of the definition.
     pub fields: &'static [FieldInfo],
-    decode: fn(u32, &mut dyn FnMut(u32, &dyn fmt::Debug)),
+    decode: Decoder,
 }
 
 /// One field of a register.

@@ -19,6 +19,9 @@
 /// }
 /// ```
 ///
+/// A plain register is its own place; an array gives one through `.at(index)`, a register of a unit with
+/// instances through `INSTANCE.of(register)`, an array of such a unit through `.at(INSTANCE, index)`.
+///
 /// Access is one of `ro wo rw w1c w1s`; `pure` or `effects` says whether a read changes anything;
 /// the last word is the set of families the register exists on (see `chip::family`).
 /// A register outside the window, a field outside its word, a value wider than its field and
@@ -35,15 +38,20 @@ macro_rules! registers {
         }
     )*) => {
         // tock-registers writes one module per register; what it cannot document is allowed here.
+        // The doc lines with `[H]:` make the confidence tags of the comments links to what they mean.
         #[allow(missing_docs, unreachable_pub, clippy::pedantic)]
         mod bitfields {
             $(
                 ::tock_registers::register_bitfields! {
                     $word,
                     $(#[doc = $doc])+
+                    #[doc = ""]
+                    #[doc = "[H]: crate::regs\n[D]: crate::regs\n[E]: crate::regs\n[O]: crate::regs\n[I]: crate::regs"]
                     pub $name [
                         $(
                             $(#[doc = $field_doc])+
+                            #[doc = ""]
+                            #[doc = "[H]: crate::regs\n[D]: crate::regs\n[E]: crate::regs\n[O]: crate::regs\n[I]: crate::regs"]
                             $field OFFSET($lsb) NUMBITS($msb - $lsb + 1) [
                                 $($($value_name = $value),+)?
                             ]
@@ -57,6 +65,8 @@ macro_rules! registers {
             // The module with the fields and, under the same name, the descriptor itself.
             pub use bitfields::$name;
             $(#[doc = $doc])+
+            #[doc = ""]
+            #[doc = "[H]: crate::regs\n[D]: crate::regs\n[E]: crate::regs\n[O]: crate::regs\n[I]: crate::regs"]
             pub const $name: bitfields::$name::Register = bitfields::$name::Register;
 
             impl $crate::bus::Register for bitfields::$name::Register {
@@ -137,11 +147,41 @@ macro_rules! registers {
     };
     (@kind $register:ty, [$count:literal], [$unit:ident]) => {
         impl $crate::bus::InstanceOf<$unit> for $register {}
+        impl $register {
+            /// Element `index` of the array in one instance of the unit.
+            ///
+            /// # Errors
+            ///
+            /// When there is no such element.
+            #[inline(always)]
+            pub fn at(
+                self,
+                instance: $crate::bus::Instance<$unit>,
+                index: u32,
+            ) -> Result<$crate::bus::Element<$register>, $crate::bus::IndexError> {
+                $crate::bus::macros::element_in(instance, self, index)
+            }
+        }
     };
 }
 pub(crate) use registers;
 
-use super::{Offset, Word};
+use super::{Element, IndexError, Instance, InstanceOf, Offset, Word};
+
+/// Element `index` of the array `register` in `instance`.
+#[inline(always)]
+pub(crate) fn element_in<U, R: InstanceOf<U>>(
+    instance: Instance<U>,
+    register: R,
+    index: u32,
+) -> Result<Element<R>, IndexError> {
+    let error = IndexError { register: R::NAME, index, count: R::COUNT };
+    if index >= R::COUNT {
+        return Err(error);
+    }
+    let base = instance.base().wrapping_add(index.wrapping_mul(R::STRIDE));
+    Instance::<U>::new(instance.name(), base).of(register).map_err(|_| error)
+}
 
 /// Compile-time check: the last element is aligned and inside the window.
 pub(crate) const fn check_place<W: Word>(last: u32, stride: u32) {

@@ -62,6 +62,7 @@ pub struct Element<R: Register> {
     offset: Offset<R::Word>,
 }
 
+#[allow(clippy::expl_impl_clone_on_copy, reason = "a derive would ask for `R::Word: Clone` at every use")]
 impl<R: Register> Clone for Element<R> {
     fn clone(&self) -> Self {
         *self

@@ -71,6 +71,11 @@ impl FamilySet {
     pub const fn contains_all(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
+    /// The families that are in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
     /// The families, oldest first.
     pub fn iter(self) -> impl Iterator<Item = Family> {
         Family::ALL.into_iter().filter(move |f| self.contains(*f))
@@ -152,6 +157,30 @@ proofs! {
     TuringGa100 = turing_ga100;
 }
 
+/// What one proof implies: a smaller set of families is evidence for every larger one.
+macro_rules! implies {
+    ($($from:ident => $($to:ident)*;)*) => {$($(
+        impl From<$from> for $to {
+            #[inline(always)]
+            fn from(_: $from) -> Self {
+                const { assert!($to::FAMILIES.contains_all($from::FAMILIES), "not implied") };
+                Self::new()
+            }
+        }
+    )*)*};
+}
+
+implies! {
+    Tu102 => Any PreHopper TuringGa100;
+    Ga100 => Any PreHopper TuringGa100 Ga100Up Ampere;
+    Ga102 => Any PreHopper Ga100Up Ampere;
+    Gh100 => Any Ga100Up HopperUp HopperGb100;
+    Gb100 => Any Ga100Up HopperUp HopperGb100;
+    Gb202 => Any Ga100Up HopperUp;
+    Ampere => Any PreHopper Ga100Up;
+    HopperUp => Any Ga100Up;
+}
+
 /// The sets a register definition may name.
 #[allow(non_upper_case_globals, missing_docs, reason = "written as words in register definitions")]
 pub mod sets {
@@ -172,6 +201,10 @@ pub mod sets {
     pub const gb10x: FamilySet = FamilySet::of(&[Gb100]);
     pub const gb20x: FamilySet = FamilySet::of(&[Gb202]);
     pub const gh100_gb10x: FamilySet = FamilySet::of(&[Gh100, Gb100]);
+    pub const pre_blackwell: FamilySet = FamilySet::of(&[Tu102, Ga100, Ga102, Ad102, Gh100]);
+    pub const blackwell: FamilySet = FamilySet::of(&[Gb100, Gb202]);
+    /// On no supported family: kept so that old traces and documents can be decoded.
+    pub const historic: FamilySet = FamilySet::of(&[]);
 }
 
 /// Implements `On<proof>` for every proof whose families are all in the named set.
@@ -197,5 +230,59 @@ macro_rules! valid_on {
     (gb10x, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gb100); };
     (gb20x, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gb202); };
     (gh100_gb10x, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gh100 Gb100 HopperGb100); };
+    (pre_blackwell, $r:ty) => { $crate::chip::family::valid_on!(@impl $r:
+        Tu102 Ga100 Ga102 Gh100 PreHopper Ampere TuringGa100); };
+    (blackwell, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gb100 Gb202); };
+    (historic, $r:ty) => {};
 }
 pub(crate) use valid_on;
+
+#[cfg(test)]
+mod tests {
+    use core::marker::PhantomData;
+
+    use super::*;
+
+    /// `on()` answers whether `R: On<A>`: where the bound does not hold, the method of the trait is what is left.
+    struct Probe<R, A>(PhantomData<(R, A)>);
+    impl<R: On<A>, A> Probe<R, A> {
+        #[allow(clippy::unused_self, reason = "the receiver is what makes the compiler choose")]
+        fn on(&self) -> bool {
+            true
+        }
+    }
+    trait Otherwise {
+        fn on(&self) -> bool {
+            false
+        }
+    }
+    impl<R, A> Otherwise for Probe<R, A> {}
+
+    /// For every set and every proof: the registers of the set can be named with the proof if, and only if, every
+    /// family that the proof allows is in the set.
+    macro_rules! every_set {
+        ($($set:ident)*) => {
+            #[test]
+            fn valid_on_says_what_the_sets_say() {
+                $({
+                    struct Register;
+                    valid_on!($set, Register);
+                    every_set!(@proofs $set Register
+                        Any Tu102 Ga100 Ga102 Gh100 Gb100 Gb202 PreHopper Ga100Up Ampere HopperUp HopperGb100
+                        TuringGa100);
+                })*
+            }
+        };
+        (@proofs $set:ident $register:ident $($proof:ident)*) => {$(
+            assert_eq!(
+                Probe::<$register, $proof>(PhantomData).on(),
+                sets::$set.contains_all(<$proof as Proof>::FAMILIES),
+                "{} {}", stringify!($set), stringify!($proof),
+            );
+        )*};
+    }
+    every_set! {
+        all turing ga100 turing_ga100 ga102_ada ampere_ada pre_hopper ga100_up ga102_up hopper_up gh100 gb10x gb20x
+        gh100_gb10x pre_blackwell blackwell historic
+    }
+}

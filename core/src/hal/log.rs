@@ -31,6 +31,4 @@ macro_rules! log {
     }};
 }
 macro_rules! info { ($host:expr, $($rest:tt)*) => { $crate::hal::log::log!($host, Info, info, $($rest)*) }; }
-macro_rules! warning { ($host:expr, $($rest:tt)*) => { $crate::hal::log::log!($host, Warn, warn, $($rest)*) }; }
-macro_rules! error { ($host:expr, $($rest:tt)*) => { $crate::hal::log::log!($host, Error, error, $($rest)*) }; }
-pub(crate) use {error, info, log, warning};
+pub(crate) use {info, log};

@@ -11,7 +11,7 @@ mod dma;
 mod error;
 mod event;
 mod lock;
-mod log;
+pub(crate) mod log;
 mod register;
 mod time;
 
@@ -104,6 +104,12 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
     /// The driver asked for removal from inside a callback, or the device was lost. The host calls
     /// [`Device::remove`](crate::lifecycle::Device::remove) from a context of its own, soon.
     fn removal_requested(&self) {}
+
+    /// Reads 32 bits of the device's PCI config space at a multiple of four, where there is one and
+    /// the host can.
+    fn pci_config(&self, _offset: u16) -> Option<u32> {
+        None
+    }
 
     /// How long [`Device::remove`](crate::lifecycle::Device::remove) waits for callbacks to leave
     /// before it gives up and names the one that stays.

@@ -71,6 +71,9 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// The first error of a step or registration; pass it on with `?`.
     fn probe(cx: &mut Probing<'_, Self>) -> Result<(), Self::Error>;
 
+    /// The device is bound and its gate open: the first work can be queued. Callbacks may run already.
+    fn ready(_cx: &Bound<'_, Self>) {}
+
     /// The device has gone to sleep.
     fn suspended(_cx: &Suspended<'_, Self>) {}
 

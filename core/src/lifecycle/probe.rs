@@ -10,7 +10,7 @@ use super::registry::{EntryRow, RegisterError, Registry, Undo};
 use super::state::{IllegalTransition, Transition};
 use super::step::Step;
 use super::teardown;
-use super::token::{Parts, Starting};
+use super::token::{Bound, Parts, Starting};
 use super::{BusOf, Driver, Failure, Outside};
 use crate::bus::Io;
 use crate::hal::{Callback, Host, Interrupt as _, Ticket};
@@ -78,6 +78,10 @@ impl<D: Driver, const N: usize> Device<D, N> {
         }
         self.shared.state.go(Transition::Bind).map_err(ProbeError::State)?;
         self.open(claim);
+        if let Some(body) = claim.get() {
+            // Needs no gate: the claim keeps the body where it is.
+            D::ready(&Bound::new(body.parts(&self.shared)));
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::device::{ClaimOf, Device};
 use super::entry::EntryKind;
+use super::registry::EntryRow;
 use super::state::{IllegalTransition, State, Transition};
 use super::teardown;
 use super::{Driver, Outside};
@@ -37,7 +38,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         }
         self.cell.close();
         self.shared.event.signal();
-        self.drain(&claim, limit).map_err(RemoveError::Blocked)?;
+        drain(&claim, limit).map_err(RemoveError::Blocked)?;
         let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
         let mut removed = Removed { lost: false, failed: None };
         if let Some(body) = slot.as_mut() {
@@ -51,22 +52,25 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shared.event.signal();
         Ok(removed)
     }
+}
 
-    /// Waits until nobody is inside. The gate is closed.
-    pub(super) fn drain(&self, claim: &ClaimOf<'_, D, N>, limit: Nanos) -> Result<(), Blocker> {
-        let Some(body) = claim.get() else { return Ok(()) };
-        let start = body.host.now();
-        while let Some(lane) = claim.busy() {
-            let waited = body.host.now().since(start);
-            if waited >= limit {
-                let row = body.registry.entries.get(lane).and_then(Option::as_ref);
-                let (kind, name) = row.map_or((EntryKind::Session, "unknown"), |row| row.describe());
-                return Err(Blocker { kind, name, waited });
-            }
-            body.host.relax();
+/// Waits until nobody is inside. The gate is closed.
+pub(super) fn drain<D: Driver, const N: usize>(
+    claim: &ClaimOf<'_, D, N>,
+    limit: Nanos,
+) -> Result<(), Blocker> {
+    let Some(body) = claim.get() else { return Ok(()) };
+    let start = body.host.now();
+    while let Some(lane) = claim.busy() {
+        let waited = body.host.now().since(start);
+        if waited >= limit {
+            let row = body.registry.entries.get(lane).and_then(Option::as_ref);
+            let (kind, name) = row.map_or((EntryKind::Session, "unknown"), EntryRow::describe);
+            return Err(Blocker { kind, name, waited });
         }
-        Ok(())
+        body.host.relax();
     }
+    Ok(())
 }
 
 /// How a removal went.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::device::{Body, Device};
 use super::registry::{EntryRow, Undo};
-use super::remove::Blocker;
+use super::remove::{Blocker, drain};
 use super::state::{IllegalTransition, Transition};
 use super::token::{Parts, Removing, Starting, Suspended};
 use super::{Driver, Failure, Outside};
@@ -24,7 +24,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shared.state.go(Transition::Suspend).map_err(SuspendError::State)?;
         self.cell.close();
         self.shared.event.signal();
-        if let Err(blocker) = self.drain(&claim, limit) {
+        if let Err(blocker) = drain(&claim, limit) {
             self.reopen(&mut claim)?;
             return Err(SuspendError::Blocked(blocker));
         }

@@ -1,0 +1,183 @@
+//! The GPU driver: the units put together on the lifecycle.
+//!
+//! [`Gpu`] is the driver's state for one GPU. It runs on any [`Host`]; nothing in it knows whether
+//! that is a kernel, a userspace process or the simulator.
+
+mod alarms;
+mod load;
+mod probe;
+
+pub use load::{Load, LoadCounts};
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::chip::Chip;
+use crate::error::Error;
+use crate::hal::{Host, Irq, Nanos, Rearm};
+use crate::lifecycle::{
+    Atomic, Bound, DelayedWorkEntry, Device, Driver, InterruptEntry, Probing, SessionEntry, Step, Suspended,
+    TimerEntry, Token, WorkEntry, stage,
+};
+use crate::units::fb::FlushPage;
+use crate::units::intr::{Intr, Served, Source};
+use crate::units::pri::Checked;
+use crate::units::timer::Timer;
+use crate::{bus::Io, lifecycle::BusOf};
+
+/// A GPU as a device that [`Gpu`] can be bound to.
+pub type GpuDevice<H> = Device<Gpu<H>, 16>;
+
+/// How often an idle GPU is asked whether it is still there.
+pub const HEARTBEAT: Nanos = Nanos::from_millis(100);
+/// How much later than its time an alarm is looked at without an interrupt.
+pub const BACKSTOP: Nanos = Nanos::from_millis(20);
+
+/// The driver's state for one GPU.
+pub struct Gpu<H: Host> {
+    chip: Chip,
+    timer: Timer<H>,
+    intr: Intr<H>,
+    flush: FlushPage<H>,
+    load: Load,
+    /// Alarms the backstop found, whose interrupt did not come.
+    missed: AtomicU32,
+}
+
+impl<H: Host> Gpu<H> {
+    /// Entry 0: the one interrupt vector.
+    pub const INTERRUPT: InterruptEntry<Self> =
+        InterruptEntry::new(0, "gpu interrupt", 0, Self::on_interrupt);
+    /// Entry 1: what the interrupt handler leaves for later; queues itself again under load.
+    pub const BOTTOM_HALF: WorkEntry<Self> = WorkEntry::new(1, "bottom half", Self::on_bottom_half);
+    /// Entry 2: looks whether the GPU is still there; queues itself again.
+    pub const WATCHDOG: DelayedWorkEntry<Self> = DelayedWorkEntry::new(2, "watchdog", Self::on_watchdog);
+    /// Entry 3: looks for alarms whose interrupt was lost.
+    pub const ALARM_BACKSTOP: TimerEntry<Self> = TimerEntry::new(3, "alarm backstop", Self::on_backstop);
+    /// Entry 4: open files and other clients.
+    pub const CLIENT: SessionEntry<Self> = SessionEntry::new(4, "client");
+
+    /// The chip.
+    pub fn chip(&self) -> &Chip {
+        &self.chip
+    }
+    /// Its timer.
+    pub fn timer(&self) -> &Timer<H> {
+        &self.timer
+    }
+    /// Its interrupts.
+    pub fn intr(&self) -> &Intr<H> {
+        &self.intr
+    }
+    /// Alarms that were found due without an interrupt.
+    pub fn missed_interrupts(&self) -> u32 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// Checked register access through a token of this device.
+    pub fn io<'a, S: stage::Live>(cx: &Token<'a, Self, S>) -> Checked<'a, H::Bus> {
+        Checked::new(cx.io(), cx.data().chip.boot0())
+    }
+
+    fn on_interrupt(cx: &Bound<'_, Self, Atomic>) -> Result<Irq, Error> {
+        let gpu = cx.data();
+        let io = Self::io(cx);
+        gpu.intr.dispatch(io, cx.host(), |source| gpu.serve(cx, io, source))
+    }
+
+    fn serve(
+        &self,
+        cx: &Bound<'_, Self, Atomic>,
+        io: Checked<'_, H::Bus>,
+        source: Source,
+    ) -> Result<Served, Error> {
+        if source == self.timer.alarm_source() {
+            self.timer.service(io)?;
+            cx.wake_sessions();
+            return Ok(Served::Yes);
+        }
+        match source {
+            Source::COUNTDOWN | Source::CPU_DOORBELL => {
+                self.load.interrupted();
+                // Not queued means that it is queued already.
+                let _ = cx.queue(&Self::BOTTOM_HALF);
+                cx.wake_sessions();
+                Ok(Served::Yes)
+            }
+            _ => Ok(Served::No),
+        }
+    }
+
+    fn on_bottom_half(cx: &Bound<'_, Self>) -> Result<(), Error> {
+        cx.data().load.work(cx)
+    }
+
+    fn on_watchdog(cx: &Bound<'_, Self>) -> Result<(), Error> {
+        Self::io(cx).alive()?;
+        let _ = cx.queue_at(&Self::WATCHDOG, cx.host().now() + HEARTBEAT);
+        Ok(())
+    }
+
+    fn on_backstop(cx: &Bound<'_, Self, Atomic>) -> Result<Rearm, Error> {
+        let gpu = cx.data();
+        let due = gpu.timer.service(Self::io(cx))?;
+        if due > 0 {
+            gpu.missed.fetch_add(due as u32, Ordering::Relaxed);
+            cx.wake_sessions();
+        }
+        gpu.next_backstop(cx)
+    }
+}
+
+impl<H: Host> Driver for Gpu<H> {
+    type Host = H;
+    type Error = Error;
+
+    fn attach(io: Io<'_, BusOf<Self>>, host: &H) -> Result<Self, Error> {
+        let chip = probe::identify(io, host)?;
+        Ok(Self {
+            timer: Timer::new(&chip),
+            intr: Intr::new(&chip),
+            flush: FlushPage::new(&chip, host)?,
+            load: Load::new(),
+            missed: AtomicU32::new(0),
+            chip,
+        })
+    }
+
+    fn probe(cx: &mut Probing<'_, Self>) -> Result<(), Error> {
+        const {
+            assert!(Self::STEPS + Self::ENTRIES <= 16, "GpuDevice has no room for this");
+        }
+        cx.step(&Self::BOOT)?;
+        cx.step(&Self::FLUSH_PAGE)?;
+        cx.work(&Self::BOTTOM_HALF)?;
+        cx.delayed_work(&Self::WATCHDOG)?;
+        cx.timer(&Self::ALARM_BACKSTOP)?;
+        cx.sessions(&Self::CLIENT)?;
+        cx.interrupt(&Self::INTERRUPT)?;
+        // Last, so that the hardware is quiet before any of the above is taken back.
+        cx.step(&Self::TIMER)?;
+        cx.step(&Self::INTERRUPTS)
+    }
+
+    fn ready(cx: &Bound<'_, Self>) {
+        let _ = cx.queue_at(&Self::WATCHDOG, cx.host().now() + HEARTBEAT);
+    }
+
+    fn suspended(cx: &Suspended<'_, Self>) {
+        crate::hal::log::info!(cx.host(), "suspended");
+    }
+}
+
+impl<H: Host> Gpu<H> {
+    const STEPS: usize = 4;
+    const ENTRIES: usize = 5;
+
+    const BOOT: Step<Self> =
+        Step::new("wait for boot", probe::boot, probe::nothing).sleeping(probe::nothing, probe::boot);
+    const FLUSH_PAGE: Step<Self> = Step::new("flush page", probe::flush_up, probe::flush_down);
+    const TIMER: Step<Self> = Step::new("timer", probe::timer_up, probe::timer_down)
+        .sleeping(probe::timer_sleep, probe::timer_wake);
+    const INTERRUPTS: Step<Self> = Step::new("interrupts", probe::intr_up, probe::intr_down)
+        .sleeping(probe::intr_down, probe::intr_wake);
+}

@@ -1,0 +1,5 @@
+//! The framebuffer unit. So far: the system-memory flush page.
+
+mod flush;
+
+pub use flush::FlushPage;

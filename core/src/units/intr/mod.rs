@@ -1,0 +1,308 @@
+//! Interrupts: which source, in what order, and never one lost.
+//!
+//! Turing and later have a tree: a *leaf* register latches 32 vectors, a *top* register tells which
+//! pair of leaves (a subtree) has something. Turing also has the older PMC tree, whose bits follow
+//! the unit and are cleared there. One MSI message announces them all; before Hopper the message has
+//! to be re-armed, from Hopper on toggling the top enables does it.
+//!
+//! The order of [`Intr::dispatch`] is nouveau's: hold the tops back, re-arm, look, clear a latch
+//! *before* serving its source, serve, let the tops through. An edge that comes while its source is
+//! being served latches again, and shows when the tops are let through.
+
+mod gh100;
+mod pending;
+mod source;
+mod storm;
+mod tu102;
+
+pub use source::Source;
+
+use heapless::LinearMap;
+
+use crate::bus::Bus;
+use crate::chip::{Chip, FamilyProof};
+use crate::error::Error;
+use crate::hal::{Clock, Host, Irq, Lock};
+use crate::units::pri::Checked;
+use pending::Pending;
+use storm::Storms;
+
+/// How many different sources are counted.
+pub const MAX_COUNTED: usize = 32;
+
+/// What differs between the architectures.
+trait IntrHal<B: Bus>: Sync {
+    /// Leaves of the tree.
+    fn leaves(&self) -> usize;
+    /// Holds all interrupts back.
+    fn hold(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    /// Lets them through; what is pending announces itself again.
+    fn release(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    /// Lets the next message be sent, where that needs a write.
+    fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    /// Reads what is pending outside the tree, of the sources in `enabled`.
+    fn legacy_pending(&self, io: Checked<'_, B>, enabled: u32) -> Result<u32, Error>;
+    /// Enables or disables a source outside the tree.
+    fn legacy_enable(&self, io: Checked<'_, B>, bits: u32, on: bool) -> Result<(), Error>;
+}
+
+/// Whether somebody took care of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Served {
+    /// Yes.
+    Yes,
+    /// Nobody knows it; it is disabled so that it does not come again and again.
+    No,
+}
+
+/// Counters of one GPU's interrupts since probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Counts {
+    /// Messages that found something pending.
+    pub served: u32,
+    /// Messages that found nothing.
+    pub spurious: u32,
+    /// Sources disabled because nobody knew them.
+    pub unhandled: u32,
+    /// Sources disabled because they came too often.
+    pub storms: u32,
+}
+
+struct State {
+    /// Enabled vectors, leaf by leaf, to restore them after sleep.
+    leaves: [u32; 16],
+    /// Enabled sources outside the tree.
+    legacy: u32,
+    counts: Counts,
+    by_source: LinearMap<Source, u32, MAX_COUNTED>,
+    storms: Storms,
+}
+
+/// The interrupt unit of one GPU.
+pub struct Intr<H: Host> {
+    hal: &'static dyn IntrHal<H::Bus>,
+    state: H::Lock<State>,
+}
+
+impl<H: Host> Intr<H> {
+    /// The interrupts of `chip`.
+    pub fn new(chip: &Chip) -> Self {
+        let hal: &'static dyn IntrHal<H::Bus> = match chip.proof() {
+            FamilyProof::Tu102(_) => &tu102::TURING,
+            FamilyProof::Ga100(_) | FamilyProof::Ga102(_) => &tu102::AMPERE,
+            FamilyProof::Gh100(_) | FamilyProof::Gb100(_) | FamilyProof::Gb202(_) => &gh100::HAL,
+        };
+        let state = State {
+            leaves: [0; 16],
+            legacy: 0,
+            counts: Counts::default(),
+            by_source: LinearMap::new(),
+            storms: Storms::new(),
+        };
+        Self { hal, state: H::Lock::new(state) }
+    }
+
+    /// Brings the tree into a known state: nothing enabled, nothing pending, tops let through.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed.
+    pub fn start(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        self.quiet(io)?;
+        self.hal.rearm_message(io)?;
+        self.hal.release(io)
+    }
+
+    /// Disables everything, for remove.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed.
+    pub fn stop(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        self.quiet(io)
+    }
+
+    /// Enables everything again that was enabled before sleep. What became pending meanwhile was lost
+    /// with the power; the units look for themselves.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed.
+    pub fn resume(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        self.quiet(io)?;
+        let (leaves, legacy) = self.state.with(|state| (state.leaves, state.legacy));
+        for (leaf, bits) in (0u32..).zip(leaves).take(self.hal.leaves()) {
+            if bits != 0 {
+                tu102::leaf_enable(io, leaf, bits, true)?;
+            }
+        }
+        if legacy != 0 {
+            self.hal.legacy_enable(io, legacy, true)?;
+        }
+        self.hal.rearm_message(io)?;
+        self.hal.release(io)
+    }
+
+    /// Enables a source. What was latched of it before is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchInterrupt`], or an access failed.
+    pub fn enable(&self, io: Checked<'_, H::Bus>, source: Source) -> Result<(), Error> {
+        self.switch(io, source, true)
+    }
+
+    /// Disables a source.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchInterrupt`], or an access failed.
+    pub fn disable(&self, io: Checked<'_, H::Bus>, source: Source) -> Result<(), Error> {
+        self.switch(io, source, false)
+    }
+
+    /// Raises a vector by software.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchInterrupt`] for a vector past the last leaf, or an access failed.
+    pub fn trigger(&self, io: Checked<'_, H::Bus>, vector: u16) -> Result<(), Error> {
+        self.check(Source::Vector(vector))?;
+        tu102::trigger(io, vector)
+    }
+
+    /// Serves everything that is pending: `serve` is called once for each source, its latch cleared.
+    ///
+    /// Run it for every message. A source that `serve` does not know, or that comes more often than
+    /// a thousand times in ten milliseconds, is disabled and counted.
+    ///
+    /// # Errors
+    ///
+    /// The first error of an access or of `serve`. The others have been served and the tops let
+    /// through, as far as the device takes it.
+    pub fn dispatch(
+        &self,
+        io: Checked<'_, H::Bus>,
+        clock: &impl Clock,
+        mut serve: impl FnMut(Source) -> Result<Served, Error>,
+    ) -> Result<Irq, Error> {
+        self.hal.hold(io)?;
+        self.hal.rearm_message(io)?;
+        let pending = self.pending(io)?;
+        let mut result = Ok(());
+        for source in pending.sources() {
+            let served = self.serve_one(io, clock, source, &mut serve);
+            result = result.and(served);
+        }
+        self.state.with(|state| {
+            let counter =
+                if pending.is_empty() { &mut state.counts.spurious } else { &mut state.counts.served };
+            *counter = counter.saturating_add(1);
+        });
+        result.and(self.hal.release(io))?;
+        Ok(if pending.is_empty() { Irq::None } else { Irq::Handled })
+    }
+
+    /// The counters.
+    pub fn counts(&self) -> Counts {
+        self.state.with(|state| state.counts)
+    }
+
+    /// How often a source was served.
+    pub fn count_of(&self, source: Source) -> u32 {
+        self.state.with(|state| state.by_source.get(&source).copied().unwrap_or(0))
+    }
+
+    /// Calls `each` with every source that was served and how often.
+    pub fn for_each_count(&self, mut each: impl FnMut(Source, u32)) {
+        let counts = self.state.with(|state| state.by_source.clone());
+        counts.iter().for_each(|(source, count)| each(*source, *count));
+    }
+
+    fn serve_one(
+        &self,
+        io: Checked<'_, H::Bus>,
+        clock: &impl Clock,
+        source: Source,
+        serve: &mut impl FnMut(Source) -> Result<Served, Error>,
+    ) -> Result<(), Error> {
+        if let Source::Vector(vector) = source {
+            tu102::leaf_clear(io, vector)?;
+        }
+        let served = serve(source)?;
+        let stormy = self.state.with(|state| {
+            let count = state.by_source.get(&source).copied().unwrap_or(0).saturating_add(1);
+            // A source past the bound is served like any other, only not counted by name.
+            let _ = state.by_source.insert(source, count);
+            let stormy = state.storms.came(source, clock.now());
+            if served == Served::No {
+                state.counts.unhandled = state.counts.unhandled.saturating_add(1);
+            } else if stormy {
+                state.counts.storms = state.counts.storms.saturating_add(1);
+            }
+            stormy
+        });
+        if served == Served::No || stormy {
+            self.switch(io, source, false)?;
+        }
+        Ok(())
+    }
+
+    /// What is pending and enabled.
+    fn pending(&self, io: Checked<'_, H::Bus>) -> Result<Pending, Error> {
+        let (enabled, legacy) = self.state.with(|state| (state.leaves, state.legacy));
+        let mut pending = Pending { legacy: self.hal.legacy_pending(io, legacy)?, leaves: [0; 16] };
+        let top = tu102::top(io)?;
+        for (leaf, (pending, enabled)) in (0u32..).zip(pending.leaves.iter_mut().zip(enabled)) {
+            // A leaf without an enabled vector cannot have raised its subtree.
+            if enabled != 0 && top & 1 << (leaf / 2) != 0 {
+                *pending = tu102::leaf(io, leaf)? & enabled;
+            }
+        }
+        Ok(pending)
+    }
+
+    fn switch(&self, io: Checked<'_, H::Bus>, source: Source, on: bool) -> Result<(), Error> {
+        self.check(source)?;
+        self.state.with(|state| {
+            let (word, bit) = match source {
+                Source::Pmc(bit) => (Some(&mut state.legacy), bit),
+                Source::Vector(v) => (state.leaves.get_mut(usize::from(v / 32)), (v % 32) as u8),
+            };
+            if let Some(word) = word {
+                *word = if on { *word | 1 << bit } else { *word & !(1 << bit) };
+            }
+            state.storms.forget(source);
+        });
+        match source {
+            Source::Pmc(bit) => self.hal.legacy_enable(io, 1 << bit, on),
+            Source::Vector(vector) => {
+                if on {
+                    tu102::leaf_clear(io, vector)?;
+                }
+                tu102::leaf_enable(io, u32::from(vector / 32), 1 << (vector % 32), on)
+            }
+        }
+    }
+
+    fn check(&self, source: Source) -> Result<(), Error> {
+        let known = match source {
+            Source::Pmc(bit) => bit < 32,
+            Source::Vector(vector) => usize::from(vector / 32) < self.hal.leaves(),
+        };
+        if known { Ok(()) } else { Err(Error::NoSuchInterrupt { number: source.number() }) }
+    }
+
+    fn quiet(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        self.hal.hold(io)?;
+        for leaf in (0u32..).take(self.hal.leaves()) {
+            tu102::leaf_enable(io, leaf, u32::MAX, false)?;
+            tu102::leaf_clear_all(io, leaf)?;
+        }
+        self.hal.legacy_enable(io, u32::MAX, false)?;
+        // A write that a dead device drops is noticed here.
+        io.alive()
+    }
+}

@@ -1,0 +1,285 @@
+//! The GPU's timer: time, alarms, countdown, waiting.
+//!
+//! PTIMER counts nanoseconds in steps of 32 (31.25 MHz), in two 32-bit words without a latch between
+//! them. It has one comparator, ALARM_0, on the low word, by equality: an alarm programmed too late
+//! fires 4.29 s later. [`Timer`] puts any number of alarms on it, up to [`MAX_ALARMS`].
+
+mod alarm;
+mod ga100;
+mod gh100;
+mod read;
+mod tu102;
+mod wait;
+
+pub use alarm::{AlarmId, Fired, MAX_ALARMS};
+pub use read::View;
+pub use wait::GpuDelay;
+
+use crate::bus::Bus;
+use crate::chip::{Chip, FamilyProof};
+use crate::error::Error;
+use crate::hal::{Clock, Host, Instant, Lock, Nanos};
+use crate::units::intr::Source;
+use crate::units::pri::Checked;
+use alarm::AlarmQueue;
+
+/// The counter's step in nanoseconds; the low five bits of the time always read zero.
+pub const STEP: u64 = 32;
+/// The largest time the counter holds, in nanoseconds: 61 bits, about 73 years.
+pub const MAX_TIME: u64 = (1 << 61) - STEP;
+/// The longest countdown, in microseconds.
+pub const MAX_COUNTDOWN_US: u32 = (1 << 22) - 1;
+
+/// What differs between the architectures.
+trait TimerHal<B: Bus>: Sync {
+    /// Sets the counter.
+    fn set_time(&self, io: Checked<'_, B>, ns: u64) -> Result<(), Error>;
+    /// Sets the comparator and lets it interrupt.
+    fn alarm_on(&self, io: Checked<'_, B>, low: u32) -> Result<(), Error>;
+    /// Keeps the comparator from interrupting.
+    fn alarm_off(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    /// Clears a pending alarm at its source.
+    fn alarm_ack(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    /// Where the alarm's interrupt arrives.
+    fn alarm_source(&self) -> Source;
+}
+
+/// The timer unit of one GPU.
+pub struct Timer<H: Host> {
+    hal: &'static dyn TimerHal<H::Bus>,
+    alarms: H::Lock<AlarmQueue>,
+    /// Host and GPU time when the device went to sleep.
+    slept: H::Lock<Option<(Instant, u64)>>,
+}
+
+impl<H: Host> Timer<H> {
+    /// The timer of `chip`.
+    pub fn new(chip: &Chip) -> Self {
+        let hal: &'static dyn TimerHal<H::Bus> = match chip.proof() {
+            FamilyProof::Tu102(_) => &tu102::HAL,
+            FamilyProof::Ga100(_) | FamilyProof::Ga102(_) => &ga100::HAL,
+            FamilyProof::Gh100(_) | FamilyProof::Gb100(_) | FamilyProof::Gb202(_) => &gh100::HAL,
+        };
+        Self { hal, alarms: H::Lock::new(AlarmQueue::new()), slept: H::Lock::new(None) }
+    }
+
+    /// The time in nanoseconds, validated: three reads on the common path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`], [`Error::BadTime`] when the words cannot be a time after four tries, [`Error::Bus`].
+    pub fn now(&self, io: Checked<'_, H::Bus>) -> Result<u64, Error> {
+        read::time(io, View::VirtualFunction)
+    }
+
+    /// The time through a given view of the counter.
+    ///
+    /// # Errors
+    ///
+    /// As [`now`](Self::now).
+    pub fn now_through(&self, io: Checked<'_, H::Bus>, view: View) -> Result<u64, Error> {
+        read::time(io, view)
+    }
+
+    /// Sets the time to `ns` nanoseconds, rounded down to the counter's step, and sees that it took.
+    ///
+    /// Alarms keep their absolute times; those that have passed now fire.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] above [`MAX_TIME`]; [`Error::Protected`] when the privilege mask keeps the
+    /// host from writing (Turing to Ada); [`Error::Mismatch`] when the counter did not take it.
+    pub fn set(&self, io: Checked<'_, H::Bus>, ns: u64) -> Result<usize, Error> {
+        if ns > MAX_TIME {
+            return Err(Error::Range { what: "GPU time in ns", max: MAX_TIME });
+        }
+        let ns = ns - ns % STEP;
+        self.hal.set_time(io, ns)?;
+        let now = read::time(io, View::Ptimer)?;
+        // It runs on while we look; a second is far more than two accesses take.
+        if now.wrapping_sub(ns) > Nanos::from_secs(1).get() {
+            return Err(Error::Mismatch { register: "NV_PTIMER_TIME_0", wrote: ns as u32, read: now as u32 });
+        }
+        self.refresh(io)
+    }
+
+    /// Schedules an alarm for GPU time `at`, in nanoseconds. Its interrupt arrives at
+    /// [`alarm_source`](Self::alarm_source); serve it with [`service`](Self::service).
+    ///
+    /// Gives the alarm and how many alarms became due meanwhile, this one included when `at` has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlarmsFull`], [`Error::Range`], or an access failed; no alarm is scheduled then.
+    pub fn schedule(&self, io: Checked<'_, H::Bus>, at: u64) -> Result<(AlarmId, usize), Error> {
+        if at > MAX_TIME {
+            return Err(Error::Range { what: "alarm time in ns", max: MAX_TIME });
+        }
+        self.alarms.with(|queue| {
+            let id = queue.insert(at)?;
+            match self.program(io, queue) {
+                Ok(due) => Ok((id, due)),
+                Err(error) => {
+                    queue.remove(id);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Takes an alarm back. `false` when it has fired already or was taken back before.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed; the alarm is gone all the same.
+    pub fn cancel(&self, io: Checked<'_, H::Bus>, id: AlarmId) -> Result<bool, Error> {
+        self.alarms.with(|queue| {
+            let was_armed = queue.remove(id);
+            if was_armed {
+                self.program(io, queue)?;
+            }
+            Ok(was_armed)
+        })
+    }
+
+    /// Takes note of an alarm that has fired, once.
+    pub fn take_fired(&self, id: AlarmId) -> Option<Fired> {
+        self.alarms.with(|queue| queue.take_fired(id))
+    }
+
+    /// Alarms that have not fired yet.
+    pub fn armed(&self) -> usize {
+        self.alarms.with(|queue| queue.armed())
+    }
+
+    /// The earliest alarm that has not fired yet, in GPU time.
+    pub fn next_alarm(&self) -> Option<u64> {
+        self.alarms.with(|queue| queue.next())
+    }
+
+    /// Serves the alarm interrupt: marks what is due, programs the next. Gives how many fired.
+    /// Calling it without an interrupt does no harm.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed. No alarm is forgotten.
+    pub fn service(&self, io: Checked<'_, H::Bus>) -> Result<usize, Error> {
+        // Cleared first: an alarm that hits while we look latches again.
+        self.hal.alarm_ack(io)?;
+        self.refresh(io)
+    }
+
+    /// Where the alarm's interrupt arrives.
+    pub fn alarm_source(&self) -> Source {
+        self.hal.alarm_source()
+    }
+
+    /// Starts the one-shot countdown: `us` microseconds from now, at [`Source::COUNTDOWN`]. Zero stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] above [`MAX_COUNTDOWN_US`], or an access failed.
+    pub fn countdown(&self, io: Checked<'_, H::Bus>, us: u32) -> Result<(), Error> {
+        use crate::bus::field_value;
+        use crate::regs::vf::NV_VIRTUAL_FUNCTION_PRIV_TIMER;
+        let value = field_value(NV_VIRTUAL_FUNCTION_PRIV_TIMER::USEC, us)
+            .map_err(|_| Error::Range { what: "countdown in us", max: u64::from(MAX_COUNTDOWN_US) })?;
+        io.write(NV_VIRTUAL_FUNCTION_PRIV_TIMER, value)
+    }
+
+    /// Brings the timer up: sees that the counter runs, and has no alarm enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stalled`] when it stands still, or an access failed.
+    pub fn start(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<(), Error> {
+        self.hal.alarm_off(io)?;
+        wait::running(io, clock)
+    }
+
+    /// Keeps the timer from interrupting, for remove.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed.
+    pub fn stop(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        self.hal.alarm_off(io)?;
+        self.countdown(io, 0)?;
+        self.hal.alarm_ack(io)
+    }
+
+    /// Remembers the time and stops interrupting.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed.
+    pub fn suspend(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<(), Error> {
+        let now = self.now(io)?;
+        self.stop(io)?;
+        self.slept.with(|slept| *slept = Some((clock.now(), now)));
+        Ok(())
+    }
+
+    /// Restores the time if the counter lost it, and the alarms.
+    ///
+    /// A counter behind where it was has been reset; it is set to where it would be. Where the host
+    /// may not write the time, it stays as it is and alarms are late by as much.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed, or the counter stands still.
+    pub fn resume(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<usize, Error> {
+        self.start(io, clock)?;
+        let slept = self.slept.with(Option::take);
+        if let Some((host, gpu)) = slept {
+            if self.now(io)? < gpu {
+                let ns = gpu.saturating_add(clock.now().since(host).get()).min(MAX_TIME);
+                match self.set(io, ns) {
+                    Ok(_) | Err(Error::Protected { .. }) => (),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        self.refresh(io)
+    }
+
+    /// Waits on GPU time until `cond` gives a value; see [`wait`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] after `limit`, [`Error::Stalled`], [`Error::Gone`], and what `cond` gives.
+    pub fn wait_on<T>(
+        &self,
+        io: Checked<'_, H::Bus>,
+        clock: &impl Clock,
+        what: &'static str,
+        limit: Nanos,
+        cond: impl FnMut() -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        wait::wait_on(io, clock, what, limit, cond)
+    }
+
+    /// Marks what is due and programs the comparator for the next.
+    fn refresh(&self, io: Checked<'_, H::Bus>) -> Result<usize, Error> {
+        self.alarms.with(|queue| self.program(io, queue))
+    }
+
+    /// Fires what has passed and leaves the comparator set to the earliest alarm ahead.
+    ///
+    /// The comparator only knows equality, so the clock is read again *after* it was set: an alarm
+    /// that was passed meanwhile would come 4.29 s late, and is fired here instead.
+    fn program(&self, io: Checked<'_, H::Bus>, queue: &mut AlarmQueue) -> Result<usize, Error> {
+        let mut due = queue.expire(self.now(io)?);
+        // Each turn fires at least one alarm, so there are at most MAX_ALARMS.
+        while let Some(at) = queue.next() {
+            self.hal.alarm_on(io, at as u32)?;
+            let passed = queue.expire(self.now(io)?);
+            if passed == 0 {
+                return Ok(due);
+            }
+            due += passed;
+        }
+        self.hal.alarm_off(io)?;
+        Ok(due)
+    }
+}
