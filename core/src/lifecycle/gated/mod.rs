@@ -40,7 +40,8 @@ impl<T, G: Gate> Gated<T, G> {
     /// Goes in through `lane`.
     #[inline]
     pub(super) fn enter(&self, lane: usize) -> Option<Visit<'_, T, G>> {
-        self.gate.enter(lane).then_some(Visit { cell: self, lane })
+        // Lazily: a `Visit` that was never let in must not leave.
+        self.gate.enter(lane).then(|| Visit { cell: self, lane })
     }
 
     /// Lets nobody in any more. Anyone may close; only a claim opens.
@@ -50,10 +51,9 @@ impl<T, G: Gate> Gated<T, G> {
 
     /// Becomes the one who may change the cell, if nobody else is.
     pub(super) fn claim(&self) -> Option<Claim<'_, T, G>> {
-        self.claimed
-            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-            .then_some(Claim { cell: self })
+        let free = self.claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        // Lazily: dropping a `Claim` gives it back.
+        free.then(|| Claim { cell: self })
     }
 }
 
@@ -148,6 +148,17 @@ mod tests {
         cell.claim().expect("nobody else").open();
         assert!(cell.enter(0).expect("open").is_none());
         assert_eq!(cell.claim().expect("nobody else").busy(), None);
+    }
+
+    #[test]
+    fn being_turned_away_changes_nothing() {
+        let cell = filled(&Arc::new(()));
+        let claim = cell.claim().expect("nobody else");
+        cell.close();
+        assert!(cell.enter(0).is_none());
+        assert_eq!(claim.busy(), None);
+        assert!(cell.claim().is_none());
+        assert!(cell.claim().is_none(), "the failed attempt must not give the claim back");
     }
 
     #[test]
