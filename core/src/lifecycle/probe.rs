@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use heapless::vec::VecView;
-
 use super::device::{Body, Device, Shared};
 use super::entry::{DelayedWorkEntry, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
-use super::registry::{EntryRow, RegisterError, Registry, Undo};
+use super::registry::{Enrol, EntryRow, Registry};
 use super::state::{IllegalTransition, Transition};
 use super::step::Step;
 use super::teardown;
@@ -61,8 +59,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
             bus: &body.bus,
             host: &body.host,
             shared: &self.shared,
-            entries: &mut body.registry.entries,
-            order: body.registry.order.as_mut_view(),
+            registry: &mut body.registry,
             handle,
             generation,
             step: "probe",
@@ -104,8 +101,7 @@ pub struct Probing<'a, D: Driver> {
     bus: &'a BusOf<D>,
     host: &'a D::Host,
     shared: &'a Shared<D::Host>,
-    entries: &'a mut [Option<EntryRow<D>>],
-    order: &'a mut VecView<Undo<D>>,
+    registry: &'a mut dyn Enrol<D>,
     handle: <D::Host as Host>::Handle,
     generation: u32,
     /// What is being set up, for the error.
@@ -136,7 +132,7 @@ impl<D: Driver> Probing<'_, D> {
     /// nothing behind when it fails.
     pub fn step(&mut self, step: &Step<D>) -> Result<(), D::Error> {
         self.step = step.name;
-        self.room()?;
+        self.registry.room()?;
         let token = Starting::new(Parts {
             data: self.data,
             bus: self.bus,
@@ -145,7 +141,7 @@ impl<D: Driver> Probing<'_, D> {
             entries: &[],
         });
         (step.up)(&token)?;
-        self.remember(Undo::Step(*step))
+        Ok(self.registry.add_step(*step)?)
     }
 
     /// Registers an interrupt handler. It runs once probe has succeeded.
@@ -156,7 +152,7 @@ impl<D: Driver> Probing<'_, D> {
     pub fn interrupt(&mut self, entry: &InterruptEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.interrupt(entry.vector, callback)?;
-        self.place(entry.id, EntryRow::Interrupt { entry: *entry, registration })
+        Ok(self.registry.add_entry(entry.id, EntryRow::Interrupt { entry: *entry, registration })?)
     }
 
     /// Registers a work item.
@@ -167,7 +163,7 @@ impl<D: Driver> Probing<'_, D> {
     pub fn work(&mut self, entry: &WorkEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.work(callback)?;
-        self.place(entry.id, EntryRow::Work { entry: *entry, registration })
+        Ok(self.registry.add_entry(entry.id, EntryRow::Work { entry: *entry, registration })?)
     }
 
     /// Registers a delayed work item.
@@ -178,7 +174,7 @@ impl<D: Driver> Probing<'_, D> {
     pub fn delayed_work(&mut self, entry: &DelayedWorkEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.delayed_work(callback)?;
-        self.place(entry.id, EntryRow::DelayedWork { entry: *entry, registration })
+        Ok(self.registry.add_entry(entry.id, EntryRow::DelayedWork { entry: *entry, registration })?)
     }
 
     /// Registers a timer.
@@ -189,7 +185,7 @@ impl<D: Driver> Probing<'_, D> {
     pub fn timer(&mut self, entry: &TimerEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.timer(callback)?;
-        self.place(entry.id, EntryRow::Timer { entry: *entry, registration })
+        Ok(self.registry.add_entry(entry.id, EntryRow::Timer { entry: *entry, registration })?)
     }
 
     /// Registers a class of sessions.
@@ -199,7 +195,7 @@ impl<D: Driver> Probing<'_, D> {
     /// [`RegisterError`].
     pub fn sessions(&mut self, entry: &SessionEntry<D>) -> Result<(), D::Error> {
         self.callback(entry.id, entry.name)?;
-        self.place(entry.id, EntryRow::Session { entry: *entry })
+        Ok(self.registry.add_entry(entry.id, EntryRow::Session { entry: *entry })?)
     }
 
     fn callback(
@@ -208,35 +204,9 @@ impl<D: Driver> Probing<'_, D> {
         name: &'static str,
     ) -> Result<Callback<<D::Host as Host>::Handle>, D::Error> {
         self.step = name;
-        self.room()?;
-        let capacity = self.entries.len();
-        match self.entries.get(usize::from(id)) {
-            None => Err(RegisterError::Outside { id, capacity }.into()),
-            Some(Some(_)) => Err(RegisterError::Taken { id }.into()),
-            Some(None) => {
-                Ok(Callback::new(self.handle.clone(), Ticket { lane: id, generation: self.generation }))
-            }
-        }
-    }
-
-    fn room(&self) -> Result<(), D::Error> {
-        if self.order.is_full() {
-            return Err(RegisterError::Full { capacity: self.order.capacity() }.into());
-        }
-        Ok(())
-    }
-
-    fn place(&mut self, id: u16, row: EntryRow<D>) -> Result<(), D::Error> {
-        let lane = usize::from(id);
-        if let Some(place) = self.entries.get_mut(lane) {
-            *place = Some(row);
-        }
-        self.remember(Undo::Entry(lane))
-    }
-
-    fn remember(&mut self, undo: Undo<D>) -> Result<(), D::Error> {
-        let capacity = self.order.capacity();
-        self.order.push(undo).map_err(|_| RegisterError::Full { capacity }.into())
+        self.registry.room()?;
+        self.registry.vacant(id)?;
+        Ok(Callback::new(self.handle.clone(), Ticket { lane: id, generation: self.generation }))
     }
 }
 

@@ -60,6 +60,48 @@ impl<D: Driver, const N: usize> Registry<D, N> {
     pub(super) const fn new() -> Self {
         Self { entries: [const { None }; N], order: Vec::new() }
     }
+
+    fn remember(&mut self, undo: Undo<D>) -> Result<(), RegisterError> {
+        self.order.push(undo).map_err(|_| RegisterError::Full { capacity: N })
+    }
+}
+
+/// A registry without its size, for probe.
+pub(super) trait Enrol<D: Driver> {
+    /// Whether there is room for one thing more.
+    fn room(&self) -> Result<(), RegisterError>;
+    /// Whether an entry may have this number.
+    fn vacant(&self, id: u16) -> Result<(), RegisterError>;
+    /// Adds an entry at a vacant number.
+    fn add_entry(&mut self, id: u16, row: EntryRow<D>) -> Result<(), RegisterError>;
+    /// Adds a step that has been done.
+    fn add_step(&mut self, step: Step<D>) -> Result<(), RegisterError>;
+}
+
+impl<D: Driver, const N: usize> Enrol<D> for Registry<D, N> {
+    fn room(&self) -> Result<(), RegisterError> {
+        if self.order.is_full() { Err(RegisterError::Full { capacity: N }) } else { Ok(()) }
+    }
+
+    fn vacant(&self, id: u16) -> Result<(), RegisterError> {
+        match self.entries.get(usize::from(id)) {
+            None => Err(RegisterError::Outside { id, capacity: N }),
+            Some(Some(_)) => Err(RegisterError::Taken { id }),
+            Some(None) => Ok(()),
+        }
+    }
+
+    fn add_entry(&mut self, id: u16, row: EntryRow<D>) -> Result<(), RegisterError> {
+        self.room()?;
+        let lane = usize::from(id);
+        let place = self.entries.get_mut(lane).ok_or(RegisterError::Outside { id, capacity: N })?;
+        *place = Some(row);
+        self.remember(Undo::Entry(lane))
+    }
+
+    fn add_step(&mut self, step: Step<D>) -> Result<(), RegisterError> {
+        self.remember(Undo::Step(step))
+    }
 }
 
 /// Why something could not be registered.
