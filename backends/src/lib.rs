@@ -1,2 +1,45 @@
+//! Buses for nova-core that need no operating system.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`mmio`] | a mapped register window: the only pointer code |
+//! | [`model`] | a register file with the semantics of hardware, the ground simulated GPUs stand on |
+//! | [`record`] | decorator: every access goes to a [`Sink`](record::Sink) as well |
+//! | [`replay`] | a bus that answers from a recorded trace and checks that the driver does the same again |
+//! | [`trace`] | the text forms of a trace: nova's own, and Linux mmiotrace |
+//! | [`faults`] | decorator: errors, all-ones, PRI patterns, stuck bits, lost writes and delays on demand |
+//!
+//! Decorators take any [`Bus`](nova_core::bus::Bus) and are one, so they stack:
+//!
+//! ```
+//! use nova_backends::faults::Faults;
+//! use nova_backends::model::{CellBus, Kind, Model};
+//! use nova_core::bus::Io;
+//! use nova_core::regs::ptimer::NV_PTIMER_TIME_0;
+//!
+//! let mut model = Model::<8>::plain();
+//! model.add(NV_PTIMER_TIME_0, Kind::ReadOnly, 0x20)?;
+//!
+//! let mut bus = Faults::<_, 4>::new(CellBus::new(model));
+//! bus.push("nth=2,read,all-ones".parse()?)?;
+//!
+//! assert_eq!(Io::new(&bus).read(NV_PTIMER_TIME_0).unwrap().get(), 0x20);
+//! assert_eq!(Io::new(&bus).read(NV_PTIMER_TIME_0).unwrap().get(), u32::MAX);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![no_std]
-//! nova-backends
+#![deny(unsafe_code)]
+
+#[macro_use]
+mod macros;
+
+pub mod access;
+pub mod faults;
+pub mod layer;
+pub mod lock;
+pub mod mmio;
+pub mod model;
+mod number;
+pub mod record;
+pub mod replay;
+pub mod trace;
