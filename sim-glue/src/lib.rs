@@ -1,1 +1,17 @@
 //! Simulated NVIDIA GPUs for nova-core, with a seeded deterministic scheduler and a free-running mode.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`gpu`] | the GPUs: every chipset of core's table, by family |
+//! | [`world`] | the deterministic host: one thread, one seed, simulated time |
+//! | [`memory`] | memory that drivers and GPUs share |
+#![forbid(unsafe_code)]
+
+pub mod gpu;
+pub mod memory;
+mod rng;
+mod roster;
+pub mod world;
+
+pub use rng::Rng;
+pub use roster::{Handle, Kind, Tally};

@@ -60,7 +60,7 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
     /// A delay provider.
     fn delay(&self) -> Self::Delay;
 
-    /// Requests interrupt vector `vector`, disabled until [`Registration::enable`].
+    /// Requests interrupt vector `vector`, disabled until [`Interrupt::enable`].
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use super::gated::{Claim, Gated};
 use super::registry::{EntryRow, Registry};
 use super::state::{State, StateCell, Transition};
 use super::token::{Atomic, Bound, Parts, Process};
-use super::{BusOf, Driver, Failure, Refused};
+use super::{BusOf, Driver, Failure, Refused, teardown};
 use crate::hal::{DelayedWork as _, Entrant, Event, Host, Outcome, Ticket, Timer as _, Work as _};
 
 pub(super) type GateOf<D, const N: usize> = <<D as Driver>::Host as Host>::Gate<N>;
@@ -219,6 +219,21 @@ impl<D: Driver, const N: usize> Device<D, N> {
             self.lose();
         }
         Ok(result)
+    }
+}
+
+impl<D: Driver, const N: usize> Drop for Device<D, N> {
+    /// The net under an owner who forgot to remove: the same two passes.
+    ///
+    /// No callback is inside or on its way: the host's callbacks and the sessions hold handles, and
+    /// with a handle around the device is not dropped.
+    fn drop(&mut self) {
+        self.cell.close();
+        let asleep = self.shared.is_asleep() || self.state() == State::Suspended;
+        if let Some(body) = self.cell.get_mut() {
+            teardown::quiesce(body, &self.shared, !asleep);
+            teardown::free(&mut body.registry);
+        }
     }
 }
 

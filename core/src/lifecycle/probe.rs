@@ -128,7 +128,7 @@ impl<D: Driver> Probing<'_, D> {
     ///
     /// # Errors
     ///
-    /// The step's own error, or [`RegisterError::Full`]. The step counts as not done: it must leave
+    /// The step's own error, or [`RegisterError::Full`](super::RegisterError::Full). The step counts as not done: it must leave
     /// nothing behind when it fails.
     pub fn step(&mut self, step: &Step<D>) -> Result<(), D::Error> {
         self.step = step.name;
@@ -148,7 +148,7 @@ impl<D: Driver> Probing<'_, D> {
     ///
     /// # Errors
     ///
-    /// [`RegisterError`], or the host's error.
+    /// [`RegisterError`](super::RegisterError), or the host's error.
     pub fn interrupt(&mut self, entry: &InterruptEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.interrupt(entry.vector, callback)?;
@@ -159,7 +159,7 @@ impl<D: Driver> Probing<'_, D> {
     ///
     /// # Errors
     ///
-    /// [`RegisterError`], or the host's error.
+    /// [`RegisterError`](super::RegisterError), or the host's error.
     pub fn work(&mut self, entry: &WorkEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.work(callback)?;
@@ -170,7 +170,7 @@ impl<D: Driver> Probing<'_, D> {
     ///
     /// # Errors
     ///
-    /// [`RegisterError`], or the host's error.
+    /// [`RegisterError`](super::RegisterError), or the host's error.
     pub fn delayed_work(&mut self, entry: &DelayedWorkEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.delayed_work(callback)?;
@@ -181,7 +181,7 @@ impl<D: Driver> Probing<'_, D> {
     ///
     /// # Errors
     ///
-    /// [`RegisterError`], or the host's error.
+    /// [`RegisterError`](super::RegisterError), or the host's error.
     pub fn timer(&mut self, entry: &TimerEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.timer(callback)?;
@@ -192,7 +192,7 @@ impl<D: Driver> Probing<'_, D> {
     ///
     /// # Errors
     ///
-    /// [`RegisterError`].
+    /// [`RegisterError`](super::RegisterError).
     pub fn sessions(&mut self, entry: &SessionEntry<D>) -> Result<(), D::Error> {
         self.callback(entry.id, entry.name)?;
         Ok(self.registry.add_entry(entry.id, EntryRow::Session { entry: *entry })?)

@@ -49,6 +49,11 @@ impl<T, G: Gate> Gated<T, G> {
         self.gate.close();
     }
 
+    /// The value of a cell that nobody else can reach.
+    pub(super) fn get_mut(&mut self) -> &mut Option<T> {
+        self.slot.get_mut()
+    }
+
     /// Becomes the one who may change the cell, if nobody else is.
     pub(super) fn claim(&self) -> Option<Claim<'_, T, G>> {
         let free = self.claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();

@@ -243,7 +243,7 @@ impl<H: Host> Timer<H> {
         self.refresh(io)
     }
 
-    /// Waits on GPU time until `cond` gives a value; see [`wait`].
+    /// Waits on GPU time until `cond` gives a value.
     ///
     /// # Errors
     ///
