@@ -2,7 +2,7 @@
 
 use super::{BACKSTOP, Gpu};
 use crate::error::Error;
-use crate::hal::{Host, Nanos, Rearm};
+use crate::hal::{Clock as _, Host, Nanos, Rearm};
 use crate::lifecycle::Bound;
 use crate::units::timer::{AlarmId, Fired};
 
@@ -52,6 +52,6 @@ impl<H: Host> Gpu<H> {
     pub(super) fn next_backstop<C>(&self, cx: &Bound<'_, Self, C>) -> Result<Rearm, Error> {
         let Some(at) = self.timer.next_alarm() else { return Ok(Rearm::No) };
         let ahead = at.saturating_sub(Self::time(cx)?);
-        Ok(Rearm::At(cx.host().now() + Nanos(ahead) + BACKSTOP))
+        Ok(Rearm::At(cx.clock().now() + Nanos(ahead) + BACKSTOP))
     }
 }

@@ -13,9 +13,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::chip::Chip;
 use crate::error::Error;
-use crate::hal::{Host, Irq, Nanos, Rearm};
+use crate::hal::{Clock as _, Host, Irq, Nanos, Rearm};
 use crate::lifecycle::{
-    Atomic, Bound, DelayedWorkEntry, Device, Driver, InterruptEntry, Probing, SessionEntry, Step, Suspended,
+    Bound, DelayedWorkEntry, Device, Driver, InterruptEntry, NoSleep, Probing, SessionEntry, Step, Suspended,
     TimerEntry, Token, WorkEntry, stage,
 };
 use crate::units::fb::FlushPage;
@@ -78,15 +78,15 @@ impl<H: Host> Gpu<H> {
         Checked::new(cx.io(), cx.data().chip.boot0())
     }
 
-    fn on_interrupt(cx: &Bound<'_, Self, Atomic>) -> Result<Irq, Error> {
+    fn on_interrupt(cx: &Bound<'_, Self, NoSleep>) -> Result<Irq, Error> {
         let gpu = cx.data();
         let io = Self::io(cx);
-        gpu.intr.dispatch(io, cx.host(), |source| gpu.serve(cx, io, source))
+        gpu.intr.dispatch(io, cx.clock(), |source| gpu.serve(cx, io, source))
     }
 
     fn serve(
         &self,
-        cx: &Bound<'_, Self, Atomic>,
+        cx: &Bound<'_, Self, NoSleep>,
         io: Checked<'_, H::Bus>,
         source: Source,
     ) -> Result<Served, Error> {
@@ -113,11 +113,11 @@ impl<H: Host> Gpu<H> {
 
     fn on_watchdog(cx: &Bound<'_, Self>) -> Result<(), Error> {
         Self::io(cx).alive()?;
-        let _ = cx.queue_at(&Self::WATCHDOG, cx.host().now() + HEARTBEAT);
+        let _ = cx.queue_at(&Self::WATCHDOG, cx.clock().now() + HEARTBEAT);
         Ok(())
     }
 
-    fn on_backstop(cx: &Bound<'_, Self, Atomic>) -> Result<Rearm, Error> {
+    fn on_backstop(cx: &Bound<'_, Self, NoSleep>) -> Result<Rearm, Error> {
         let gpu = cx.data();
         let due = gpu.timer.service(Self::io(cx))?;
         if due > 0 {
@@ -161,7 +161,7 @@ impl<H: Host> Driver for Gpu<H> {
     }
 
     fn ready(cx: &Bound<'_, Self>) {
-        let _ = cx.queue_at(&Self::WATCHDOG, cx.host().now() + HEARTBEAT);
+        let _ = cx.queue_at(&Self::WATCHDOG, cx.clock().now() + HEARTBEAT);
     }
 
     fn suspended(cx: &Suspended<'_, Self>) {

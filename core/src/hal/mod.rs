@@ -96,14 +96,23 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
     /// When there is no such memory.
     fn dma(&self, len: usize, address_bits: u32) -> Result<Self::Dma, HostError>;
 
-    /// Lets others run; called between two looks of a wait that is not inside any callback.
+    /// Lets others run; called between two looks of a wait that is not inside any callback. A host with
+    /// a scheduler yields or sleeps here: the one that is waited for may need this very CPU.
     fn relax(&self) {
         core::hint::spin_loop();
     }
 
     /// The driver asked for removal from inside a callback, or the device was lost. The host calls
-    /// [`Device::remove`](crate::lifecycle::Device::remove) from a context of its own, soon.
+    /// [`Device::remove`](crate::lifecycle::Device::remove) from a context of its own, soon, and again
+    /// while that answers `Busy`. Called inside the gate, from any context, interrupts included, so it
+    /// only takes a note.
     fn removal_requested(&self) {}
+
+    /// Keeps the device from reaching memory from now on: bus mastering off, mappings taken away.
+    ///
+    /// Called on remove between quiescing and freeing, so that a device which did not take its orders,
+    /// or cannot be talked to, does not write to memory that is freed next.
+    fn isolate(&self) {}
 
     /// Reads 32 bits of the device's PCI config space at a multiple of four, where there is one and
     /// the host can.

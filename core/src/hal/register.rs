@@ -12,13 +12,21 @@ pub trait Registration: Send + Sync + 'static {
     /// nova calls it once, from a context that may wait, after the gate has been closed and drained,
     /// so a callback that is on its way gets refused and returns at once. Calling it again does nothing.
     fn cancel(&self);
+
+    /// Calls the callback once more, soon, in a context of its own kind and never at the same time as
+    /// another call of it; on top of whatever is queued or set, which stays. Does nothing once cancelled.
+    ///
+    /// nova asks for it after resume, for a callback that was refused while the device slept.
+    fn replay(&self);
 }
 
 /// A requested interrupt.
 pub trait Interrupt: Registration {
     /// Lets the interrupt through. A message that arrived while it was disabled is delivered now.
+    /// Enabling twice is enabling once: a host that counts keeps a flag.
     fn enable(&self);
-    /// Holds the interrupt back, without waiting for a handler that runs.
+    /// Holds the interrupt back, without waiting for a handler that runs. Disabling twice is disabling
+    /// once.
     fn disable(&self);
 }
 

@@ -1,13 +1,13 @@
 //! The device cell: one gate, one state, one body.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
 use super::gated::{Claim, Gated};
 use super::registry::{EntryRow, Registry};
 use super::state::{State, StateCell, Transition};
-use super::token::{Atomic, Bound, Parts, Process};
+use super::token::{Bound, MaySleep, NoSleep, Parts};
 use super::{BusOf, Driver, Failure, Refused, teardown};
-use crate::hal::{DelayedWork as _, Entrant, Event, Host, Outcome, Ticket, Timer as _, Work as _};
+use crate::hal::{Entrant, Event, Host, Outcome, Ticket};
 
 pub(super) type GateOf<D, const N: usize> = <<D as Driver>::Host as Host>::Gate<N>;
 pub(super) type ClaimOf<'a, D, const N: usize> = Claim<'a, Body<D, N>, GateOf<D, N>>;
@@ -20,8 +20,8 @@ pub(super) type ClaimOf<'a, D, const N: usize> = Claim<'a, Body<D, N>, GateOf<D,
 pub struct Device<D: Driver, const N: usize = 16> {
     pub(super) cell: Gated<Body<D, N>, GateOf<D, N>>,
     pub(super) shared: Shared<D::Host>,
-    /// Entries that were refused because the device slept.
-    parked: [AtomicBool; N],
+    /// For each entry, the binding in which it was refused while the gate was to open (again); 0 for none.
+    parked: [AtomicU32; N],
 }
 
 /// What a bound device owns. Dropped in this order, after [`super::teardown`] has emptied the registry.
@@ -47,12 +47,26 @@ pub(super) struct Shared<H: Host> {
     gone: AtomicBool,
     asleep: AtomicBool,
     removal: AtomicBool,
+    /// Calls of `lose` that are on their way.
+    losing: AtomicU32,
 }
 
 impl<H: Host> Shared<H> {
-    /// Starts a new binding; `None` when the numbers are used up.
+    const fn new() -> Self {
+        Self {
+            state: StateCell::new(),
+            event: H::Event::NEW,
+            generation: AtomicU32::new(0),
+            gone: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            removal: AtomicBool::new(false),
+            losing: AtomicU32::new(0),
+        }
+    }
+
+    /// Starts a new binding; `None` when the numbers are used up. The claim is held and no driver bound,
+    /// so nobody else writes what is reset here.
     pub(super) fn begin_binding(&self) -> Option<u32> {
-        // Only the holder of the claim gets here, so load and store do not race.
         let generation = self.generation.load(Ordering::Relaxed).checked_add(1)?;
         self.generation.store(generation, Ordering::Relaxed);
         self.gone.store(false, Ordering::Relaxed);
@@ -60,6 +74,18 @@ impl<H: Host> Shared<H> {
         self.removal.store(false, Ordering::Relaxed);
         Some(generation)
     }
+
+    /// Ends a binding: performs the last transition, after which a `lose` that comes does nothing, and
+    /// waits for those that came before.
+    pub(super) fn end_binding(&self, transition: Transition, host: Option<&H>) {
+        // Legal, because the claim keeps everybody else from changing the state.
+        let _ = self.state.go(transition);
+        // A few instructions each, on another thread; nothing blocks in there.
+        while self.losing.load(Ordering::SeqCst) != 0 {
+            host.map_or_else(core::hint::spin_loop, Host::relax);
+        }
+    }
+
     pub(super) fn generation(&self) -> u32 {
         self.generation.load(Ordering::Relaxed)
     }
@@ -69,12 +95,15 @@ impl<H: Host> Shared<H> {
     pub(super) fn set_gone(&self) {
         self.gone.store(true, Ordering::Relaxed);
     }
-    /// Removed while suspended: the device sleeps and is not to be touched.
+    /// Every step has gone to sleep and none has been woken: the device is not to be touched.
     pub(super) fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::Relaxed)
     }
     pub(super) fn set_asleep(&self, asleep: bool) {
         self.asleep.store(asleep, Ordering::Relaxed);
+    }
+    pub(super) fn removal_requested(&self) -> bool {
+        self.removal.load(Ordering::Relaxed)
     }
     pub(super) fn request_removal(&self, host: &H) {
         if !self.removal.swap(true, Ordering::Relaxed) {
@@ -92,18 +121,7 @@ impl<D: Driver, const N: usize> Default for Device<D, N> {
 impl<D: Driver, const N: usize> Device<D, N> {
     /// A device without a driver.
     pub const fn new() -> Self {
-        Self {
-            cell: Gated::new(),
-            shared: Shared {
-                state: StateCell::new(),
-                event: <D::Host as Host>::Event::NEW,
-                generation: AtomicU32::new(0),
-                gone: AtomicBool::new(false),
-                asleep: AtomicBool::new(false),
-                removal: AtomicBool::new(false),
-            },
-            parked: [const { AtomicBool::new(false) }; N],
-        }
+        Self { cell: Gated::new(), shared: Shared::new(), parked: [const { AtomicU32::new(0) }; N] }
     }
 
     /// Where the device is in its life, at this moment.
@@ -113,7 +131,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
 
     /// Whether the driver, or the loss of the hardware, asked for removal during this binding.
     pub fn removal_requested(&self) -> bool {
-        self.shared.removal.load(Ordering::Relaxed)
+        self.shared.removal_requested()
     }
 
     /// Whether the hardware was found gone during this binding.
@@ -121,72 +139,68 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shared.is_gone()
     }
 
-    /// The host knows that the hardware is gone: refuses new entries and asks for removal.
+    /// The host knows that the hardware is gone: refuses new entries. The host removes the device next.
     ///
     /// Callable from anywhere, an error interrupt included. A callback that is inside finds out by
-    /// itself, through its reads.
+    /// itself, through its reads. Does nothing when no driver is bound.
     pub fn lose(&self) {
-        self.shared.set_gone();
-        if self.shared.state.go(Transition::Lose).is_ok() {
-            self.cell.close();
-            self.shared.event.signal();
+        // Counted, so that a call that is delayed half-way cannot hit the next binding: the end of a
+        // binding waits for it.
+        self.shared.losing.fetch_add(1, Ordering::SeqCst);
+        if !matches!(self.state(), State::Unbound | State::Removed) {
+            self.shared.set_gone();
+            if self.shared.state.go(Transition::Lose).is_ok() {
+                self.cell.close();
+                self.shared.event.signal();
+            }
         }
-        self.shared.removal.store(true, Ordering::Relaxed);
+        self.shared.losing.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Opens the gate of a device that has just become `Bound`, and runs what was parked.
+    /// The end of probe or resume: opens the gate of a device that has just become `Bound`, lets
+    /// interrupts through, and runs what was parked.
     pub(super) fn open(&self, claim: &mut ClaimOf<'_, D, N>) {
         claim.open();
+        // With the fence in `park`: either that side finds the gate open, or this one its note.
+        fence(Ordering::SeqCst);
         // `lose` may have closed the gate between the transition to Bound and this opening.
         if self.state() != State::Bound {
             self.cell.close();
         }
         self.shared.event.signal();
         let Some(body) = claim.get() else { return };
-        for (lane, row) in body.registry.entries.iter().enumerate() {
-            if self.unpark(lane) {
-                self.replay(&body.host, lane, row.as_ref());
+        for (row, parked) in body.registry.entries.iter().zip(&self.parked) {
+            let refused_in = parked.swap(0, Ordering::Relaxed);
+            if let Some(row) = row.as_ref().filter(|_| refused_in == self.shared.generation()) {
+                row.replay();
             }
+        }
+        body.registry.interrupts(true);
+    }
+
+    /// A callback may have found the device gone, or a hook may have said so: draws the consequences.
+    pub(super) fn settle(&self, host: &D::Host) {
+        if self.shared.is_gone() {
+            self.shared.request_removal(host);
+            self.lose();
         }
     }
 
-    /// Lets an entry run that was refused while the device slept.
-    fn replay(&self, host: &D::Host, lane: usize, row: Option<&EntryRow<D>>) {
-        use crate::hal::Clock as _;
-        match row {
-            Some(EntryRow::Work { registration, .. }) => {
-                registration.queue();
-            }
-            Some(EntryRow::DelayedWork { registration, .. }) => {
-                registration.queue_at(host.now());
-            }
-            Some(EntryRow::Timer { registration, .. }) => {
-                registration.arm(host.now());
-            }
-            // The edge that was refused does not come again: look now.
-            Some(EntryRow::Interrupt { .. }) => {
-                self.enter(Ticket { lane: lane as u16, generation: self.shared.generation() });
-            }
-            Some(EntryRow::Session { .. }) | None => (),
+    /// Remembers an entry that was refused, so that opening the gate runs it; tries once more, in case
+    /// the gate has been opened since.
+    fn park(&self, ticket: Ticket) -> Result<Outcome, Refused> {
+        if let Some(parked) = self.parked.get(usize::from(ticket.lane)) {
+            parked.store(ticket.generation, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
         }
+        self.visit(ticket, run)
     }
 
-    fn unpark(&self, lane: usize) -> bool {
-        self.parked.get(lane).is_some_and(|parked| parked.swap(false, Ordering::SeqCst))
-    }
-
-    /// Remembers a refused entry for resume. `true` when resume came first: try again.
-    fn park(&self, lane: usize) -> bool {
-        if let Some(parked) = self.parked.get(lane) {
-            parked.store(true, Ordering::SeqCst);
+    /// Why the gate is closed to this ticket.
+    pub(super) fn refusal(&self, ticket: Ticket) -> Refused {
+        if ticket.generation != self.shared.generation() {
+            return Refused::Stale;
         }
-        // Either this sees the state that `resume` has set before it looks at the parked entries,
-        // or `resume` sees the entry parked here: both sides are SeqCst.
-        self.state() == State::Bound && self.unpark(lane)
-    }
-
-    /// Why the gate is closed.
-    pub(super) fn refusal(&self) -> Refused {
         match self.state() {
             State::Unbound | State::Probing => Refused::NotBound,
             // Bound: it was closed a moment ago and has been opened since.
@@ -205,7 +219,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         f: impl FnOnce(&EntryRow<D>, Parts<'_, D>) -> R,
     ) -> Result<R, Refused> {
         let lane = usize::from(ticket.lane);
-        let Some(visit) = self.cell.enter(lane) else { return Err(self.refusal()) };
+        let Some(visit) = self.cell.enter(lane) else { return Err(self.refusal(ticket)) };
         let Some(body) = visit.as_ref() else { return Err(Refused::NotBound) };
         if ticket.generation != self.shared.generation() {
             return Err(Refused::Stale);
@@ -214,10 +228,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
             return Err(Refused::NoSuchEntry);
         };
         let result = f(row, body.parts(&self.shared));
-        if self.shared.is_gone() {
-            self.shared.request_removal(&body.host);
-            self.lose();
-        }
+        self.settle(&body.host);
         Ok(result)
     }
 }
@@ -229,9 +240,8 @@ impl<D: Driver, const N: usize> Drop for Device<D, N> {
     /// with a handle around the device is not dropped.
     fn drop(&mut self) {
         self.cell.close();
-        let asleep = self.shared.is_asleep() || self.state() == State::Suspended;
         if let Some(body) = self.cell.get_mut() {
-            teardown::quiesce(body, &self.shared, !asleep);
+            teardown::quiesce(body, &self.shared, !self.shared.is_asleep());
             teardown::free(&mut body.registry);
         }
     }
@@ -239,14 +249,12 @@ impl<D: Driver, const N: usize> Drop for Device<D, N> {
 
 impl<D: Driver, const N: usize> Entrant for Device<D, N> {
     fn enter(&self, ticket: Ticket) -> Outcome {
-        // Each further turn needs a whole suspend and resume in between.
-        loop {
-            match self.visit(ticket, run) {
-                Ok(outcome) => return outcome,
-                Err(Refused::Suspended) if self.park(usize::from(ticket.lane)) => (),
-                Err(refused) => return Outcome::Refused(refused),
-            }
+        let mut outcome = self.visit(ticket, run);
+        // A gate that is to open (again) remembers who was there.
+        if let Err(Refused::Suspended | Refused::NotBound) = outcome {
+            outcome = self.park(ticket);
         }
+        outcome.unwrap_or_else(Outcome::Refused)
     }
 }
 
@@ -255,14 +263,16 @@ fn run<D: Driver>(row: &EntryRow<D>, parts: Parts<'_, D>) -> Outcome {
     let (data, host, shared) = (parts.data, parts.host, parts.shared);
     let result = match row {
         EntryRow::Interrupt { entry, .. } => {
-            (entry.handler)(&Bound::<D, Atomic>::new(parts)).map(Outcome::Interrupt)
+            (entry.handler)(&Bound::<D, NoSleep>::new(parts)).map(Outcome::Interrupt)
         }
-        EntryRow::Timer { entry, .. } => (entry.handler)(&Bound::<D, Atomic>::new(parts)).map(Outcome::Timer),
+        EntryRow::Timer { entry, .. } => {
+            (entry.handler)(&Bound::<D, NoSleep>::new(parts)).map(Outcome::Timer)
+        }
         EntryRow::Work { entry, .. } => {
-            (entry.handler)(&Bound::<D, Process>::new(parts)).map(|()| Outcome::Work)
+            (entry.handler)(&Bound::<D, MaySleep>::new(parts)).map(|()| Outcome::Work)
         }
         EntryRow::DelayedWork { entry, .. } => {
-            (entry.handler)(&Bound::<D, Process>::new(parts)).map(|()| Outcome::Work)
+            (entry.handler)(&Bound::<D, MaySleep>::new(parts)).map(|()| Outcome::Work)
         }
         EntryRow::Session { .. } => return Outcome::Refused(Refused::NoSuchEntry),
     };

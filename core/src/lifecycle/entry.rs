@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use super::Driver;
-use super::token::{Atomic, Bound, Process};
+use super::token::{Bound, MaySleep, NoSleep};
 use crate::hal::{Irq, Rearm};
 
 /// The kinds of entry.
@@ -36,9 +36,9 @@ impl EntryKind {
 }
 
 /// A handler that may not sleep: the token says so.
-type AtomicFn<D, R> = for<'a, 'b> fn(&'a Bound<'b, D, Atomic>) -> Result<R, <D as Driver>::Error>;
+type NoSleepFn<D, R> = for<'a, 'b> fn(&'a Bound<'b, D, NoSleep>) -> Result<R, <D as Driver>::Error>;
 /// A handler that may sleep.
-type ProcessFn<D> = for<'a, 'b> fn(&'a Bound<'b, D, Process>) -> Result<(), <D as Driver>::Error>;
+type MaySleepFn<D> = for<'a, 'b> fn(&'a Bound<'b, D, MaySleep>) -> Result<(), <D as Driver>::Error>;
 
 macro_rules! entries {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* })*) => {$(
@@ -74,13 +74,13 @@ macro_rules! entries {
 
 entries! {
     /// An interrupt handler on one vector.
-    InterruptEntry { vector: u32, handler: AtomicFn<D, Irq> }
+    InterruptEntry { vector: u32, handler: NoSleepFn<D, Irq> }
     /// A work item; may queue itself again.
-    WorkEntry { handler: ProcessFn<D> }
+    WorkEntry { handler: MaySleepFn<D> }
     /// A work item that runs at a time; may queue itself again.
-    DelayedWorkEntry { handler: ProcessFn<D> }
+    DelayedWorkEntry { handler: MaySleepFn<D> }
     /// A timer; may set itself again.
-    TimerEntry { handler: AtomicFn<D, Rearm> }
+    TimerEntry { handler: NoSleepFn<D, Rearm> }
     /// A class of sessions: open files, connections, clients.
     SessionEntry {}
 }

@@ -2,16 +2,16 @@
 
 use core::fmt;
 
-use super::device::{Body, Device, Shared};
+use super::device::{Body, ClaimOf, Device, Shared};
 use super::entry::{DelayedWorkEntry, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
 use super::registry::{Enrol, EntryRow, Registry};
-use super::state::{IllegalTransition, Transition};
+use super::state::{IllegalTransition, Transition, next};
 use super::step::Step;
 use super::teardown;
 use super::token::{Bound, Parts, Starting};
 use super::{BusOf, Driver, Failure, Outside};
 use crate::bus::Io;
-use crate::hal::{Callback, Host, Interrupt as _, Ticket};
+use crate::hal::{Callback, Host, Ticket};
 
 impl<D: Driver, const N: usize> Device<D, N> {
     /// Binds a driver: makes its state, runs its probe, and opens the gate.
@@ -33,25 +33,37 @@ impl<D: Driver, const N: usize> Device<D, N> {
             return Err(ProbeError::ForeignHandle);
         }
         let mut claim = self.cell.claim().ok_or(ProbeError::Busy)?;
-        self.shared.state.go(Transition::Probe).map_err(ProbeError::State)?;
-        let result = self.set_up(&mut claim, handle, host, bus);
-        if let Err(error) = result {
-            self.unwind(&mut claim);
-            return Err(error);
+        let state = self.state();
+        if next(state, Transition::Probe).is_none() {
+            return Err(ProbeError::State(IllegalTransition { state, transition: Transition::Probe }));
         }
-        Ok(())
+        // Before the transition: until then a `lose` does nothing, and cannot be undone by the reset.
+        let generation = self.shared.begin_binding().ok_or(ProbeError::Exhausted)?;
+        self.shared.state.go(Transition::Probe).map_err(ProbeError::State)?;
+        let result = self.set_up(&mut claim, handle, host, bus, generation);
+        if let Err(error) = &result {
+            if error.is_gone() {
+                self.shared.set_gone();
+            }
+            self.unwind(&mut claim);
+        }
+        result
     }
 
     fn set_up(
         &self,
-        claim: &mut super::device::ClaimOf<'_, D, N>,
+        claim: &mut ClaimOf<'_, D, N>,
         handle: <D::Host as Host>::Handle,
         host: D::Host,
         bus: BusOf<D>,
+        generation: u32,
     ) -> Result<(), ProbeError<D::Error>> {
-        let generation = self.shared.begin_binding().ok_or(ProbeError::Exhausted)?;
-        let data =
-            D::attach(Io::new(&bus), &host).map_err(|error| ProbeError::Driver { step: "attach", error })?;
+        let driver = |step| move |error| ProbeError::Driver { step, error };
+        let data = D::attach(Io::new(&bus), &host).map_err(driver("attach"))?;
+        // The gate has been closed since the last removal; at most somebody is being turned away.
+        while !claim.drained() {
+            host.relax();
+        }
         let slot = claim.exclusive().ok_or(ProbeError::Busy)?;
         let body = slot.insert(Body { registry: Registry::new(), data, bus, host });
         let mut probing = Probing {
@@ -64,34 +76,31 @@ impl<D: Driver, const N: usize> Device<D, N> {
             generation,
             step: "probe",
         };
-        D::probe(&mut probing).map_err(|error| ProbeError::Driver { step: probing.step, error })?;
+        let probed = D::probe(&mut probing);
+        probed.map_err(driver(probing.step))?;
         if self.shared.is_gone() {
             return Err(ProbeError::Gone);
-        }
-        for row in body.registry.entries.iter().flatten() {
-            if let EntryRow::Interrupt { registration, .. } = row {
-                registration.enable();
-            }
         }
         self.shared.state.go(Transition::Bind).map_err(ProbeError::State)?;
         self.open(claim);
         if let Some(body) = claim.get() {
             // Needs no gate: the claim keeps the body where it is.
             D::ready(&Bound::new(body.parts(&self.shared)));
+            self.settle(&body.host);
         }
         Ok(())
     }
 
-    fn unwind(&self, claim: &mut super::device::ClaimOf<'_, D, N>) {
+    fn unwind(&self, claim: &mut ClaimOf<'_, D, N>) {
+        // The gate has not been opened, and was seen empty before the body was put in.
         if let Some(slot) = claim.exclusive() {
             if let Some(body) = slot.as_mut() {
-                teardown::quiesce(body, &self.shared, !self.shared.is_gone());
+                teardown::quiesce(body, &self.shared, true);
                 teardown::free(&mut body.registry);
             }
             *slot = None;
         }
-        // The claim is ours and the state is Probing, from which this is legal.
-        let _ = self.shared.state.go(Transition::Unwind);
+        self.shared.end_binding(Transition::Unwind, None);
     }
 }
 

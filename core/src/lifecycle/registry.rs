@@ -7,7 +7,7 @@ use heapless::Vec;
 use super::Driver;
 use super::entry::{DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
 use super::step::Step;
-use crate::hal::{Host, Registration};
+use crate::hal::{Host, Interrupt as _, Registration};
 
 /// One registered entry, with what the host gave for it.
 pub(super) enum EntryRow<D: Driver> {
@@ -26,6 +26,17 @@ impl<D: Driver> EntryRow<D> {
             Self::Work { registration, .. } => registration.cancel(),
             Self::DelayedWork { registration, .. } => registration.cancel(),
             Self::Timer { registration, .. } => registration.cancel(),
+            Self::Session { .. } => (),
+        }
+    }
+
+    /// Runs the entry once more; see [`Registration::replay`].
+    pub(super) fn replay(&self) {
+        match self {
+            Self::Interrupt { registration, .. } => registration.replay(),
+            Self::Work { registration, .. } => registration.replay(),
+            Self::DelayedWork { registration, .. } => registration.replay(),
+            Self::Timer { registration, .. } => registration.replay(),
             Self::Session { .. } => (),
         }
     }
@@ -54,11 +65,23 @@ pub(super) struct Registry<D: Driver, const N: usize> {
     /// By the entry's number, which is also its lane in the gate.
     pub(super) entries: [Option<EntryRow<D>>; N],
     pub(super) order: Vec<Undo<D>, N>,
+    /// How many of `order`, from the end, have been quiesced. Teardown that was interrupted by a panic
+    /// in the driver goes on behind the step that panicked.
+    pub(super) quiesced: usize,
 }
 
 impl<D: Driver, const N: usize> Registry<D, N> {
     pub(super) const fn new() -> Self {
-        Self { entries: [const { None }; N], order: Vec::new() }
+        Self { entries: [const { None }; N], order: Vec::new(), quiesced: 0 }
+    }
+
+    /// Lets all interrupts through, or holds them back without waiting.
+    pub(super) fn interrupts(&self, on: bool) {
+        for row in self.entries.iter().flatten() {
+            if let EntryRow::Interrupt { registration, .. } = row {
+                if on { registration.enable() } else { registration.disable() }
+            }
+        }
     }
 
     fn remember(&mut self, undo: Undo<D>) -> Result<(), RegisterError> {

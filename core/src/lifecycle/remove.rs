@@ -5,7 +5,7 @@ use core::fmt;
 use super::device::{ClaimOf, Device};
 use super::entry::EntryKind;
 use super::registry::EntryRow;
-use super::state::{IllegalTransition, State, Transition};
+use super::state::{IllegalTransition, Transition};
 use super::teardown;
 use super::{Driver, Outside};
 use crate::hal::{Clock as _, Event as _, Host, Nanos};
@@ -23,7 +23,8 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.remove_within(outside, D::Host::REMOVE_LIMIT)
     }
 
-    /// Removes the driver from the device, waiting for callbacks at most `limit`.
+    /// Removes the driver from the device, waiting for callbacks to leave at most `limit`. What the
+    /// driver's own steps and the host's cancelling take comes on top.
     ///
     /// # Errors
     ///
@@ -31,14 +32,9 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// `Removing`, its gate closed, everything still allocated; call again to go on.
     pub fn remove_within(&self, _outside: &mut Outside, limit: Nanos) -> Result<Removed, RemoveError> {
         let mut claim = self.cell.claim().ok_or(RemoveError::Busy)?;
-        let before = self.shared.state.get();
         self.shared.state.go(Transition::Remove).map_err(RemoveError::State)?;
-        if before == State::Suspended {
-            self.shared.set_asleep(true);
-        }
-        self.cell.close();
-        self.shared.event.signal();
-        drain(&claim, limit).map_err(RemoveError::Blocked)?;
+        self.shut(&claim);
+        drain(&mut claim, limit).map_err(RemoveError::Blocked)?;
         let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
         let mut removed = Removed { lost: false, failed: None };
         if let Some(body) = slot.as_mut() {
@@ -47,24 +43,38 @@ impl<D: Driver, const N: usize> Device<D, N> {
         }
         *slot = None;
         removed.lost = self.shared.is_gone();
-        // Legal from Removing, and the claim keeps everybody else from changing that.
-        let _ = self.shared.state.go(Transition::Finish);
+        self.shared.end_binding(Transition::Finish, None);
         self.shared.event.signal();
         Ok(removed)
     }
+
+    /// Lets nobody in any more, wakes who waits, and holds the interrupts back: a line that stays up
+    /// would be refused again and again while we wait.
+    pub(super) fn shut(&self, claim: &ClaimOf<'_, D, N>) {
+        self.cell.close();
+        self.shared.event.signal();
+        if let Some(body) = claim.get() {
+            body.registry.interrupts(false);
+        }
+    }
 }
 
-/// Waits until nobody is inside. The gate is closed.
+/// Waits until nobody is inside.
 pub(super) fn drain<D: Driver, const N: usize>(
-    claim: &ClaimOf<'_, D, N>,
+    claim: &mut ClaimOf<'_, D, N>,
     limit: Nanos,
 ) -> Result<(), Blocker> {
-    let Some(body) = claim.get() else { return Ok(()) };
-    let start = body.host.now();
-    while let Some(lane) = claim.busy() {
+    let start = claim.get().map(|body| body.host.now());
+    while !claim.drained() {
+        let (Some(body), Some(start)) = (claim.get(), start) else {
+            // Nobody runs in a device that has no driver; somebody is being turned away.
+            core::hint::spin_loop();
+            continue;
+        };
         let waited = body.host.now().since(start);
-        if waited >= limit {
-            let row = body.registry.entries.get(lane).and_then(Option::as_ref);
+        let lane = claim.busy();
+        if waited >= limit && lane.is_some() {
+            let row = lane.and_then(|lane| body.registry.entries.get(lane)?.as_ref());
             let (kind, name) = row.map_or((EntryKind::Session, "unknown"), EntryRow::describe);
             return Err(Blocker { kind, name, waited });
         }

@@ -8,7 +8,7 @@ use super::entry::SessionEntry;
 use super::registry::EntryRow;
 use super::token::Bound;
 use super::{Driver, Failure, Outside, Refused};
-use crate::hal::{Event as _, Instant, Ticket};
+use crate::hal::{Clock, Event as _, Instant, Ticket};
 
 /// An open session on one binding of a device.
 ///
@@ -56,7 +56,7 @@ impl<D: Driver, const N: usize, Hd: Deref<Target = Device<D, N>>> Session<Hd> {
     ///
     /// Between two runs the session waits outside the gate, so it never delays a removal. It wakes up
     /// for [`wake_sessions`](super::Token::wake_sessions), for a removal, and at `until`, a time of
-    /// the host's clock. While the device is suspended it goes on waiting.
+    /// `clock`, which is the host's. While the device is suspended it goes on waiting.
     ///
     /// # Errors
     ///
@@ -65,8 +65,8 @@ impl<D: Driver, const N: usize, Hd: Deref<Target = Device<D, N>>> Session<Hd> {
     pub fn wait<R>(
         &self,
         _outside: &mut Outside,
+        clock: &impl Clock,
         until: Instant,
-        now: impl Fn() -> Instant,
         mut f: impl FnMut(&Bound<'_, D>) -> Result<Option<R>, D::Error>,
     ) -> Result<R, SessionError<D::Error>> {
         let event = &self.handle.shared.event;
@@ -78,7 +78,7 @@ impl<D: Driver, const N: usize, Hd: Deref<Target = Device<D, N>>> Session<Hd> {
                 Ok(None) | Err(SessionError::Refused(Refused::Suspended)) => (),
                 Err(error) => return Err(error),
             }
-            if now() >= until {
+            if clock.now() >= until {
                 return Err(SessionError::Timeout);
             }
             event.wait(seen, until);

@@ -155,9 +155,16 @@ impl StateCell {
 
     /// The state now. SeqCst, because parking an entry relies on one order of state and park bits.
     pub(super) fn get(&self) -> State {
-        let now = self.0.load(Ordering::SeqCst);
-        // The cell only ever holds what `go` put there.
-        State::ALL.into_iter().find(|s| *s as u8 == now).unwrap_or(State::Removed)
+        match self.0.load(Ordering::SeqCst) {
+            0 => State::Unbound,
+            1 => State::Probing,
+            2 => State::Bound,
+            3 => State::Suspended,
+            4 => State::Removing,
+            6 => State::Lost,
+            // 5; the cell only ever holds what `go` put there.
+            _ => State::Removed,
+        }
     }
 
     /// Performs a transition, or says why not. The only writer of the state.
@@ -200,6 +207,13 @@ mod tests {
         for state in State::ALL {
             let holds = !matches!(state, State::Unbound | State::Removed);
             assert_eq!(next(state, Transition::Remove).is_some(), holds, "{state}");
+        }
+    }
+
+    #[test]
+    fn every_state_is_stored_and_found_again() {
+        for state in State::ALL {
+            assert_eq!(StateCell(AtomicU8::new(state as u8)).get(), state);
         }
     }
 

@@ -2,13 +2,14 @@
 
 use core::fmt;
 
-use super::device::{Body, Device};
-use super::registry::{EntryRow, Undo};
+use super::device::{Body, ClaimOf, Device};
+use super::registry::Undo;
 use super::remove::{Blocker, drain};
-use super::state::{IllegalTransition, Transition};
+use super::state::{IllegalTransition, State, Transition};
+use super::step::Step;
 use super::token::{Parts, Removing, Starting, Suspended};
 use super::{Driver, Failure, Outside};
-use crate::hal::{Event as _, Interrupt as _, Nanos};
+use crate::hal::{Host as _, Nanos};
 
 impl<D: Driver, const N: usize> Device<D, N> {
     /// Puts the device to sleep, waiting for callbacks at most `limit`.
@@ -18,28 +19,27 @@ impl<D: Driver, const N: usize> Device<D, N> {
     ///
     /// # Errors
     ///
-    /// [`SuspendError`]. The device is `Bound` again and in use, except when it was found gone.
+    /// [`SuspendError`]. The device is `Bound` again and in use, except when it was found gone, and
+    /// when a step could not be woken again ([`SuspendError::Stuck`]).
     pub fn suspend(&self, _outside: &mut Outside, limit: Nanos) -> Result<(), SuspendError<D::Error>> {
         let mut claim = self.cell.claim().ok_or(SuspendError::Busy)?;
         self.shared.state.go(Transition::Suspend).map_err(SuspendError::State)?;
-        self.cell.close();
-        self.shared.event.signal();
-        if let Err(blocker) = drain(&claim, limit) {
+        self.shut(&claim);
+        if let Err(blocker) = drain(&mut claim, limit) {
             self.reopen(&mut claim)?;
             return Err(SuspendError::Blocked(blocker));
         }
-        let slot = claim.exclusive().ok_or(SuspendError::Busy)?;
-        let slept = slot.as_mut().map_or(Ok(()), |body| self.sleep(body));
+        let Some(body) = claim.get() else { return Err(SuspendError::Busy) };
+        let slept = self.sleep(body);
+        if self.gone(body, slept.as_ref().err()) {
+            return Err(SuspendError::Gone);
+        }
         match slept {
-            Err(error) if self.shared.is_gone() || error.is_gone() => {
-                self.lose();
-                Err(SuspendError::Gone)
-            }
+            Ok(()) | Err(SuspendError::Stuck { .. }) => slept,
             Err(error) => {
                 self.reopen(&mut claim)?;
                 Err(error)
             }
-            Ok(()) => Ok(()),
         }
     }
 
@@ -51,92 +51,81 @@ impl<D: Driver, const N: usize> Device<D, N> {
     pub fn resume(&self, _outside: &mut Outside) -> Result<(), SuspendError<D::Error>> {
         let mut claim = self.cell.claim().ok_or(SuspendError::Busy)?;
         let state = self.state();
-        if state != super::State::Suspended {
+        if state != State::Suspended {
             return Err(SuspendError::State(IllegalTransition { state, transition: Transition::Resume }));
         }
-        let slot = claim.exclusive().ok_or(SuspendError::Busy)?;
-        let woken = slot.as_mut().map_or(Ok(()), |body| self.wake(body, body.registry.order.len()));
-        if let Err(error) = woken {
-            if error.is_gone() || self.shared.is_gone() {
-                self.lose();
-                return Err(SuspendError::Gone);
-            }
-            return Err(error);
+        let Some(body) = claim.get() else { return Err(SuspendError::Busy) };
+        let woken = self.wake(body);
+        if self.gone(body, woken.as_ref().err()) {
+            return Err(SuspendError::Gone);
         }
+        woken?;
         self.reopen(&mut claim)
     }
 
-    fn reopen(&self, claim: &mut super::device::ClaimOf<'_, D, N>) -> Result<(), SuspendError<D::Error>> {
+    fn reopen(&self, claim: &mut ClaimOf<'_, D, N>) -> Result<(), SuspendError<D::Error>> {
         // Not legal only when the device was lost meanwhile.
         self.shared.state.go(Transition::Resume).map_err(|_| SuspendError::Gone)?;
         self.open(claim);
+        if self.shared.removal_requested() {
+            // A removal that the request started meanwhile may have found us busy.
+            if let Some(body) = claim.get() {
+                body.host.removal_requested();
+            }
+        }
         Ok(())
+    }
+
+    /// Whether the device was found gone; if so, draws the consequences.
+    fn gone(&self, body: &Body<D, N>, error: Option<&SuspendError<D::Error>>) -> bool {
+        if error.is_some_and(SuspendError::is_gone) {
+            self.shared.set_gone();
+        }
+        self.settle(&body.host);
+        self.shared.is_gone()
     }
 
     /// Puts step after step to sleep, last first; on an error wakes those again that slept.
     fn sleep(&self, body: &Body<D, N>) -> Result<(), SuspendError<D::Error>> {
-        for (place, undo) in body.registry.order.iter().enumerate().rev() {
-            match undo {
-                Undo::Entry(lane) => {
-                    if let Some(Some(EntryRow::Interrupt { registration, .. })) =
-                        body.registry.entries.get(*lane)
-                    {
-                        registration.disable();
-                    }
-                }
-                Undo::Step(step) => {
-                    if let Err(error) = (step.suspend)(&Removing::new(self.parts(body))) {
-                        if !error.is_gone() {
-                            self.wake_from(body, place + 1)?;
-                        }
-                        return Err(SuspendError::Driver { step: step.name, error });
-                    }
-                }
+        let steps = body.registry.order.len();
+        if let Err((place, step, error)) = self.sleep_steps(body, 0, steps) {
+            if error.is_gone() {
+                return Err(SuspendError::Driver { step, error });
             }
+            return match self.wake_steps(body, place + 1, steps) {
+                Ok(()) => Err(SuspendError::Driver { step, error }),
+                // Half asleep: nobody is let in, and the first error is the one to tell.
+                Err(_) => Err(SuspendError::Stuck { step, error }),
+            };
         }
+        self.shared.set_asleep(true);
         D::suspended(&Suspended::new(self.parts(body)));
         Ok(())
     }
 
-    /// Wakes the first `count` steps, in order; on an error puts those to sleep again.
-    fn wake(&self, body: &Body<D, N>, count: usize) -> Result<(), SuspendError<D::Error>> {
-        let result = self.wake_range(body, 0, count);
-        if let Err((place, error)) = result {
-            if !error.is_gone() {
-                for undo in body.registry.order.iter().take(place).rev() {
-                    if let Undo::Step(step) = undo {
-                        // The first error is the one to report.
-                        let _ = (step.suspend)(&Removing::new(self.parts(body)));
-                    }
-                }
-            }
-            return Err(error);
+    /// Wakes the steps, in order; on an error puts those to sleep again that had been woken.
+    fn wake(&self, body: &Body<D, N>) -> Result<(), SuspendError<D::Error>> {
+        self.shared.set_asleep(false);
+        let steps = body.registry.order.len();
+        let Err((place, step, error)) = self.wake_steps(body, 0, steps) else { return Ok(()) };
+        if !error.is_gone() && self.sleep_steps(body, 0, place).is_ok() {
+            self.shared.set_asleep(true);
+        }
+        Err(SuspendError::Driver { step, error })
+    }
+
+    /// Puts the steps from `first` up to `end` to sleep, last first; tells where it failed.
+    fn sleep_steps(&self, body: &Body<D, N>, first: usize, end: usize) -> Result<(), FailedStep<D>> {
+        for (place, step) in steps(body, first, end).rev() {
+            (step.suspend)(&Removing::new(self.parts(body))).map_err(|error| (place, step.name, error))?;
         }
         Ok(())
     }
 
-    fn wake_from(&self, body: &Body<D, N>, first: usize) -> Result<(), SuspendError<D::Error>> {
-        self.wake_range(body, first, body.registry.order.len()).map_err(|(_, error)| error)
-    }
-
-    fn wake_range(
-        &self,
-        body: &Body<D, N>,
-        first: usize,
-        end: usize,
-    ) -> Result<(), (usize, SuspendError<D::Error>)> {
-        for (place, undo) in body.registry.order.iter().enumerate().take(end).skip(first) {
-            match undo {
-                Undo::Entry(lane) => {
-                    if let Some(Some(EntryRow::Interrupt { registration, .. })) =
-                        body.registry.entries.get(*lane)
-                    {
-                        registration.enable();
-                    }
-                }
-                Undo::Step(step) => (step.resume)(&Starting::new(self.parts(body)))
-                    .map_err(|error| (place, SuspendError::Driver { step: step.name, error }))?,
-            }
+    /// Wakes the steps from `first` up to `end`, in order; tells where it failed.
+    fn wake_steps(&self, body: &Body<D, N>, first: usize, end: usize) -> Result<(), FailedStep<D>> {
+        for (place, step) in steps(body, first, end) {
+            (step.resume)(&Starting::new(self.parts(body))).map_err(|error| (place, step.name, error))?;
         }
         Ok(())
     }
@@ -144,6 +133,22 @@ impl<D: Driver, const N: usize> Device<D, N> {
     fn parts<'a>(&'a self, body: &'a Body<D, N>) -> Parts<'a, D> {
         Parts { entries: &[], ..body.parts(&self.shared) }
     }
+}
+
+/// The place, the name and the error of a step.
+type FailedStep<D> = (usize, &'static str, <D as Driver>::Error);
+
+/// The steps among what was done, from `first` up to `end`.
+fn steps<D: Driver, const N: usize>(
+    body: &Body<D, N>,
+    first: usize,
+    end: usize,
+) -> impl DoubleEndedIterator<Item = (usize, &Step<D>)> {
+    let order = body.registry.order.get(first..end).unwrap_or(&[]);
+    order.iter().enumerate().filter_map(move |(place, undo)| match undo {
+        Undo::Step(step) => Some((first + place, step)),
+        Undo::Entry(_) => None,
+    })
 }
 
 /// Why a device did not go to sleep or wake up.
@@ -154,6 +159,14 @@ pub enum SuspendError<E> {
     /// A step of the driver failed.
     Driver {
         /// The step.
+        step: &'static str,
+        /// Its error.
+        error: E,
+    },
+    /// A step failed, and one that had gone to sleep before it did not wake up again. The device stays
+    /// `Suspended`, nobody is let in; resume it, or remove it.
+    Stuck {
+        /// The step that failed first.
         step: &'static str,
         /// Its error.
         error: E,
@@ -173,7 +186,7 @@ impl<E: Failure> SuspendError<E> {
     pub fn is_gone(&self) -> bool {
         match self {
             Self::Gone => true,
-            Self::Driver { error, .. } => error.is_gone(),
+            Self::Driver { error, .. } | Self::Stuck { error, .. } => error.is_gone(),
             _ => false,
         }
     }
@@ -183,6 +196,9 @@ impl<E: fmt::Display> fmt::Display for SuspendError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Driver { step, error } => write!(f, "`{step}` failed: {error}"),
+            Self::Stuck { step, error } => {
+                write!(f, "`{step}` failed: {error}; the device is half asleep, resume or remove it")
+            }
             Self::Blocked(blocker) => write!(f, "suspend gave up: {blocker}"),
             Self::Gone => f.write_str("the device is gone; remove it"),
             Self::State(illegal) => illegal.fmt(f),

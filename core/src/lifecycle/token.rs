@@ -10,7 +10,7 @@ use super::entry::{DelayedWorkEntry, TimerEntry, WorkEntry};
 use super::registry::EntryRow;
 use super::{BusOf, Driver, Refused};
 use crate::bus::Io;
-use crate::hal::{DelayedWork as _, Event as _, Host, Instant, Timer as _, Work as _};
+use crate::hal::{Clock, DelayedWork as _, Event as _, Instant, Log, Timer as _, Work as _};
 
 /// Stages of a device's life, as types.
 pub mod stage {
@@ -43,25 +43,40 @@ pub mod stage {
     impl<C> Live for Bound<C> {}
     impl Live for Removing {}
 
+    /// A stage in a context that may sleep.
+    #[diagnostic::on_unimplemented(
+        message = "this context may not sleep",
+        label = "an interrupt or timer handler",
+        note = "queue a work item and do it there; `clock()` is allowed everywhere"
+    )]
+    pub trait Sleeping: sealed::Sealed {}
+    impl Sleeping for Starting {}
+    impl Sleeping for Bound<super::MaySleep> {}
+    impl Sleeping for Removing {}
+    impl Sleeping for Suspended {}
+    impl Sleeping for Lost {}
+
     mod sealed {
         pub trait Sealed {}
         impl Sealed for super::Starting {}
         impl<C> Sealed for super::Bound<C> {}
         impl Sealed for super::Removing {}
+        impl Sealed for super::Suspended {}
+        impl Sealed for super::Lost {}
     }
 }
 
 /// A context that may sleep: work and sessions.
 #[derive(Debug)]
-pub enum Process {}
+pub enum MaySleep {}
 /// A context that may not sleep: interrupts and timers.
 #[derive(Debug)]
-pub enum Atomic {}
+pub enum NoSleep {}
 
 /// Probe or resume is running.
 pub type Starting<'a, D> = Token<'a, D, stage::Starting>;
 /// The device is bound and this is one of its callbacks.
-pub type Bound<'a, D, C = Process> = Token<'a, D, stage::Bound<C>>;
+pub type Bound<'a, D, C = MaySleep> = Token<'a, D, stage::Bound<C>>;
 /// Remove or suspend is running; every callback has left.
 pub type Removing<'a, D> = Token<'a, D, stage::Removing>;
 /// The device is asleep.
@@ -100,15 +115,23 @@ impl<'a, D: Driver, S> Token<'a, D, S> {
         self.parts.data
     }
 
-    /// The host.
+    /// The host's clock and log, which every context may use.
     #[inline(always)]
-    pub fn host(&self) -> &'a D::Host {
+    pub fn clock(&self) -> &'a (impl Clock + Log + use<D, S>) {
         self.parts.host
     }
 
     /// Wakes every session that waits, to look again.
     pub fn wake_sessions(&self) {
         self.parts.shared.event.signal();
+    }
+}
+
+impl<'a, D: Driver, S: stage::Sleeping> Token<'a, D, S> {
+    /// The host, in a context that may sleep.
+    #[inline(always)]
+    pub fn host(&self) -> &'a D::Host {
+        self.parts.host
     }
 }
 
@@ -185,12 +208,5 @@ impl<D: Driver, C> Bound<'_, D, C> {
 
     fn row(&self, id: u16) -> Option<&EntryRow<D>> {
         self.parts.entries.get(usize::from(id))?.as_ref()
-    }
-}
-
-impl<D: Driver> Bound<'_, D, Process> {
-    /// A blocking delay, for contexts that may sleep.
-    pub fn delay(&self) -> <D::Host as Host>::Delay {
-        self.parts.host.delay()
     }
 }

@@ -18,7 +18,11 @@ use core::sync::atomic::{AtomicU32, Ordering};
 ///    the visitor did before `leave` is visible to the caller of `busy`).
 /// 3. When `enter` succeeds, everything done before the `open` that let it in is visible to the visitor.
 ///
-/// Nobody but the holder of the cell's claim calls `open`.
+/// Nobody but the holder of the cell's claim calls `open`. `busy` may also name a lane whose visitor is
+/// just being turned away.
+///
+/// Parking relies on one thing more: a sequentially consistent fence, then `enter`, on one side, and
+/// `open`, then such a fence, on the other, are ordered like plain atomic accesses would be.
 pub unsafe trait Gate: Send + Sync {
     /// A closed gate with nobody inside.
     const NEW: Self;
@@ -92,6 +96,14 @@ unsafe impl<const N: usize> Gate for CounterGate<N> {
 
     fn busy(&self) -> Option<usize> {
         self.lanes.iter().position(|lane| lane.load(Ordering::Acquire) & !CLOSED != 0)
+    }
+}
+
+#[cfg(test)]
+impl<const N: usize> CounterGate<N> {
+    /// Adds to the count of lane 0, wrapping, as a visitor does that is turned away after it had looked.
+    pub(in crate::lifecycle) fn count_for_test(&self, by: u32) {
+        self.lanes[0].fetch_add(by, Ordering::Relaxed);
     }
 }
 

@@ -58,7 +58,7 @@ impl<T, G: Gate> Gated<T, G> {
     pub(super) fn claim(&self) -> Option<Claim<'_, T, G>> {
         let free = self.claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
         // Lazily: dropping a `Claim` gives it back.
-        free.then(|| Claim { cell: self })
+        free.then(|| Claim { cell: self, drained: false })
     }
 }
 
@@ -88,12 +88,26 @@ impl<T, G: Gate> Drop for Visit<'_, T, G> {
 /// The right to change the cell. There is at most one at a time.
 pub(super) struct Claim<'a, T, G: Gate> {
     cell: &'a Gated<T, G>,
+    /// The gate was seen closed and empty, and has not been opened since.
+    ///
+    /// Kept, because a look at the gate later may show a visitor that is being turned away.
+    drained: bool,
 }
 
 impl<T, G: Gate> Claim<'_, T, G> {
     /// Lets visitors in.
     pub(super) fn open(&mut self) {
+        self.drained = false;
         self.cell.gate.open();
+    }
+
+    /// Lets nobody in any more; true once everybody has left.
+    pub(super) fn drained(&mut self) -> bool {
+        if !self.drained {
+            self.cell.gate.close();
+            self.drained = self.cell.gate.busy().is_none();
+        }
+        self.drained
     }
 
     /// A lane that somebody is inside of.
@@ -110,13 +124,12 @@ impl<T, G: Gate> Claim<'_, T, G> {
 
     /// The slot, exclusively: closes the gate, and gives nothing while somebody is inside.
     pub(super) fn exclusive(&mut self) -> Option<&mut Option<T>> {
-        self.cell.gate.close();
-        if self.cell.gate.busy().is_some() {
+        if !self.drained() {
             return None;
         }
-        // SAFETY: the gate is closed (by us, just now) and nobody is inside, so no `Visit` refers to
-        // the slot. Only a claim opens the gate, there is one claim, and it is borrowed exclusively
-        // for as long as the result lives, so none will.
+        // SAFETY: the gate was closed by this claim and then seen empty, so no `Visit` refers to the
+        // slot, and none will before the gate is opened. Only a claim opens the gate, which clears
+        // `drained`; there is one claim, and it is borrowed exclusively for as long as the result lives.
         Some(unsafe { &mut *self.cell.slot.get() })
     }
 }
@@ -164,6 +177,22 @@ mod tests {
         assert_eq!(claim.busy(), None);
         assert!(cell.claim().is_none());
         assert!(cell.claim().is_none(), "the failed attempt must not give the claim back");
+    }
+
+    #[test]
+    fn a_visitor_being_turned_away_does_not_undo_a_drain() {
+        let cell = filled(&Arc::new(()));
+        let mut claim = cell.claim().expect("nobody else");
+        assert!(claim.drained());
+        // What a visitor does that comes between the drain and the exclusive access.
+        cell.gate.count_for_test(1);
+        assert!(claim.exclusive().is_some());
+        cell.gate.count_for_test(u32::MAX);
+        claim.open();
+        let visit = cell.enter(0);
+        assert!(claim.exclusive().is_none());
+        drop(visit);
+        assert!(claim.exclusive().is_some());
     }
 
     #[test]
