@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`gpu`] | the GPUs: every chipset of core's table, by family |
 //! | [`world`] | the deterministic host: one thread, one seed, simulated time |
+//! | [`threads`] | the free-running host: real threads, real time |
+//! | [`spec`] | simulated devices in one line of text: `ga102,seed=7,boot-ms=20` |
 //! | [`memory`] | memory that drivers and GPUs share |
 #![forbid(unsafe_code)]
 
@@ -11,6 +13,8 @@ pub mod gpu;
 pub mod memory;
 mod rng;
 mod roster;
+pub mod spec;
+pub mod threads;
 pub mod world;
 
 pub use rng::Rng;

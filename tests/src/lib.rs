@@ -1,1 +1,10 @@
 //! Helpers shared by the cross-crate suites.
+
+pub mod bench;
+pub mod toy;
+pub mod toybench;
+
+/// How many random cases a property runs: fewer in the inner loop (`cargo xtask test --quick`).
+pub fn cases(full: u32) -> u32 {
+    if std::env::var_os("NOVA_TEST_QUICK").is_some() { full.div_ceil(10) } else { full }
+}

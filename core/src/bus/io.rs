@@ -49,12 +49,6 @@ impl<'a, B: Bus + ?Sized, A: Proof> Io<'a, B, A> {
         self.proof
     }
 
-    /// The bus itself, for untyped access.
-    #[inline(always)]
-    pub const fn bus(self) -> &'a B {
-        self.bus
-    }
-
     /// Reads a register once.
     ///
     /// # Errors

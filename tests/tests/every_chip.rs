@@ -1,0 +1,97 @@
+//! The whole driver on every simulated chip: bind, time, alarm, interrupt, sleep, remove, bind again.
+
+use nova_core::chip::Chipset;
+use nova_core::driver::Gpu;
+use nova_core::hal::Nanos;
+use nova_core::lifecycle::{Outside, Refused, SessionError, State};
+use nova_tests::bench::Bench;
+
+fn for_every_chip(test: impl Fn(&Bench)) {
+    for (seed, chipset) in (1..).zip(Chipset::ALL) {
+        let bench = Bench::new(seed, *chipset);
+        test(&bench);
+        bench.world.check();
+    }
+}
+
+#[test]
+fn binds_and_is_removed_without_a_trace() {
+    for_every_chip(|bench| {
+        for _ in 0..3 {
+            bench.probe().expect("binds");
+            assert_eq!(bench.device.state(), State::Bound);
+            bench.world.run_for(Nanos::from_millis(250));
+            let removed = bench.device.remove(&mut Outside::new()).expect("is removed");
+            assert!(!removed.lost && removed.failed.is_none());
+            bench.world.expect_no_access(&bench.gpu);
+            bench.world.run_for(Nanos::from_millis(250));
+            assert_eq!(bench.world.live_registrations(), 0);
+            bench.gpu.with(|gpu| {
+                assert!(gpu.lines().are_quiet());
+                assert_eq!(gpu.flush_page(), 0);
+            });
+        }
+    });
+}
+
+#[test]
+fn alarms_arrive_by_interrupt_and_never_early() {
+    for_every_chip(|bench| {
+        bench.probe().expect("binds");
+        let client = bench.client().expect("opens");
+        for after in [Nanos(0), Nanos(40), Nanos::from_micros(1), Nanos::from_millis(1), Nanos::from_secs(10)] {
+            let late = bench.alarm(&client, after).expect("fires");
+            assert!(late < 1_000_000, "{late} ns late");
+        }
+        let missed = client.call(&mut Outside::new(), |cx| Ok(cx.data().missed_interrupts()));
+        assert_eq!(missed, Ok(0), "an alarm came by the backstop only");
+        bench.device.remove(&mut Outside::new()).expect("is removed");
+        let late = client.call(&mut Outside::new(), |_| Ok(()));
+        assert_eq!(late, Err(SessionError::Refused(Refused::Removed)));
+    });
+}
+
+#[test]
+fn software_interrupts_and_countdowns_are_counted() {
+    use nova_core::units::intr::Source;
+    for_every_chip(|bench| {
+        bench.probe().expect("binds");
+        let client = bench.client().expect("opens");
+        let mut outside = Outside::new();
+        for turn in 1..=10 {
+            client.call(&mut outside, Gpu::trigger).expect("triggers");
+            bench.world.run_for(Nanos::from_micros(100));
+            let count = client.call(&mut outside, |cx| Ok(cx.data().intr().count_of(Source::CPU_DOORBELL)));
+            assert_eq!(count, Ok(turn));
+        }
+        client.call(&mut outside, |cx| cx.data().timer().countdown(Gpu::io(cx), 50)).expect("counts down");
+        bench.world.run_for(Nanos::from_millis(1));
+        let count = client.call(&mut outside, |cx| Ok(cx.data().intr().count_of(Source::COUNTDOWN)));
+        assert_eq!(count, Ok(1));
+        bench.device.remove(&mut outside).expect("is removed");
+    });
+}
+
+#[test]
+fn an_alarm_survives_sleep() {
+    for_every_chip(|bench| {
+        bench.probe().expect("binds");
+        let client = bench.client().expect("opens");
+        let mut outside = Outside::new();
+        let limit = Nanos::from_secs(1);
+        let id = client
+            .call(&mut outside, |cx| Gpu::schedule(cx, Gpu::time(cx)? + 5_000_000))
+            .expect("schedules");
+        bench.device.suspend(&mut outside, limit).expect("sleeps");
+        bench.world.expect_no_access(&bench.gpu);
+        bench.world.run_for(Nanos::from_millis(20));
+        bench.gpu.with(|gpu| gpu.lower_fence());
+        let asleep = client.call(&mut outside, |_| Ok(()));
+        assert_eq!(asleep, Err(SessionError::Refused(Refused::Suspended)));
+        bench.device.resume(&mut outside).expect("wakes up");
+        bench.world.run_for(Nanos::from_millis(1));
+        let fired = client.call(&mut outside, |cx| Ok(Gpu::fired(cx, id))).expect("is bound");
+        assert!(fired.is_some(), "the alarm was forgotten");
+        bench.device.remove(&mut outside).expect("is removed");
+    });
+}
