@@ -241,8 +241,7 @@ impl<D: Driver, const N: usize> Drop for Device<D, N> {
     fn drop(&mut self) {
         self.cell.close();
         if let Some(body) = self.cell.get_mut() {
-            teardown::quiesce(body, &self.shared, !self.shared.is_asleep());
-            teardown::free(&mut body.registry);
+            teardown::take_down(body, &self.shared, !self.shared.is_asleep());
         }
     }
 }

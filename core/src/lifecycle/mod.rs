@@ -35,6 +35,7 @@ pub use session::{Session, SessionError};
 pub use state::{IllegalTransition, State, TABLE, Transition, next};
 pub use step::Step;
 pub use suspend::SuspendError;
+pub use teardown::{Teardown, two_pass};
 pub use token::{Bound, Lost, MaySleep, NoSleep, Removing, Starting, Suspended, Token, stage};
 
 use core::fmt;

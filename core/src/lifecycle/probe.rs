@@ -95,8 +95,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         // The gate has not been opened, and was seen empty before the body was put in.
         if let Some(slot) = claim.exclusive() {
             if let Some(body) = slot.as_mut() {
-                teardown::quiesce(body, &self.shared, true);
-                teardown::free(&mut body.registry);
+                teardown::take_down(body, &self.shared, true);
             }
             *slot = None;
         }

@@ -38,8 +38,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
         let mut removed = Removed { lost: false, failed: None };
         if let Some(body) = slot.as_mut() {
-            removed.failed = teardown::quiesce(body, &self.shared, !self.shared.is_asleep());
-            teardown::free(&mut body.registry);
+            removed.failed = teardown::take_down(body, &self.shared, !self.shared.is_asleep());
         }
         *slot = None;
         removed.lost = self.shared.is_gone();

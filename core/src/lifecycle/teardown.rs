@@ -8,68 +8,100 @@ use super::device::{Body, Shared};
 use super::registry::{Registry, Undo};
 use super::step::Step;
 use super::token::{Lost, Parts, Removing};
-use super::{Driver, Failure};
-use crate::hal::Host;
+use super::{BusOf, Driver, Failure};
+use crate::hal::Host as _;
 
-/// First pass: nothing of the device or host is at work for the driver any more. Frees nothing.
-///
-/// With `live` false the device is not touched. Gives the first step whose reverse failed.
-pub(super) fn quiesce<D: Driver, const N: usize>(
+/// Things that are taken down in the reverse of the order in which they were set up.
+pub trait Teardown {
+    /// Quiesces the last one that is not quiesced yet: afterwards nothing is at work for it. Frees
+    /// nothing. False when there was none left.
+    fn quiesce_last(&mut self) -> bool;
+    /// Frees the last one that is not freed yet. False when there was none left.
+    fn free_last(&mut self) -> bool;
+}
+
+/// Takes everything down: quiesces all, then frees all.
+pub fn two_pass(things: &mut impl Teardown) {
+    while things.quiesce_last() {}
+    while things.free_last() {}
+}
+
+/// Takes down what a driver has registered; with `live` false the device is not touched. Gives the
+/// first step whose reverse failed. The driver's state, the bus and the host follow when the body
+/// itself is dropped.
+pub(super) fn take_down<D: Driver, const N: usize>(
     body: &mut Body<D, N>,
     shared: &Shared<D::Host>,
     live: bool,
 ) -> Option<&'static str> {
     let Body { registry, data, bus, host } = body;
-    let (data, bus, host) = (&*data, &*bus, &*host);
-    let parts = || Parts { data, bus, host, shared, entries: &[] };
-    let mut failed = None;
-    while let Some(undo) = registry.order.iter().rev().nth(registry.quiesced) {
+    let mut registered = Registered { registry, data, bus, host, shared, live, failed: None };
+    two_pass(&mut registered);
+    registered.failed
+}
+
+/// What a driver has registered, and what its steps need to be undone.
+struct Registered<'a, D: Driver, const N: usize> {
+    registry: &'a mut Registry<D, N>,
+    data: &'a D,
+    bus: &'a BusOf<D>,
+    host: &'a D::Host,
+    shared: &'a Shared<D::Host>,
+    live: bool,
+    failed: Option<&'static str>,
+}
+
+impl<D: Driver, const N: usize> Teardown for Registered<'_, D, N> {
+    fn quiesce_last(&mut self) -> bool {
+        let Some(undo) = self.registry.order.iter().rev().nth(self.registry.quiesced) else {
+            self.host.isolate();
+            return false;
+        };
         // Counted before it is done: a step that panics is not run a second time.
-        registry.quiesced += 1;
+        self.registry.quiesced += 1;
         match undo {
             Undo::Entry(lane) => {
-                if let Some(row) = registry.entries.get(*lane).and_then(Option::as_ref) {
+                if let Some(row) = self.registry.entries.get(*lane).and_then(Option::as_ref) {
                     row.cancel();
                 }
             }
             Undo::Step(step) => {
-                let down = undo_step(step, &parts, live && !shared.is_gone());
-                if let Err(error) = down {
-                    D::failed(data, host, step.name, &error);
-                    failed = failed.or(Some(step.name));
+                if let Err(error) = self.undo(step) {
+                    D::failed(self.data, self.host, step.name, &error);
+                    self.failed = self.failed.or(Some(step.name));
                     if error.is_gone() {
-                        shared.set_gone();
+                        self.shared.set_gone();
                     }
                 }
             }
         }
+        true
     }
-    host.isolate();
-    failed
-}
 
-/// Runs a step's reverse, or lets go of it without the device; the latter also when the device turns
-/// out to be gone on the way.
-fn undo_step<'a, D: Driver>(
-    step: &Step<D>,
-    parts: &impl Fn() -> Parts<'a, D>,
-    live: bool,
-) -> Result<(), D::Error> {
-    let down = if live { (step.down)(&Removing::new(parts())) } else { Ok(()) };
-    if !live || down.as_ref().is_err_and(Failure::is_gone) {
-        (step.lost)(&Lost::new(parts()));
-    }
-    down
-}
-
-/// Second pass: frees what was registered, last first. The driver's state, the bus and the host
-/// follow when the body itself is dropped.
-pub(super) fn free<D: Driver, const N: usize>(registry: &mut Registry<D, N>) {
-    while let Some(undo) = registry.order.pop() {
+    fn free_last(&mut self) -> bool {
+        let Some(undo) = self.registry.order.pop() else { return false };
         if let Undo::Entry(lane) = undo {
-            if let Some(row) = registry.entries.get_mut(lane) {
+            if let Some(row) = self.registry.entries.get_mut(lane) {
                 *row = None;
             }
         }
+        true
+    }
+}
+
+impl<D: Driver, const N: usize> Registered<'_, D, N> {
+    /// Runs a step's reverse, or lets go of it without the device; the latter also when the device turns
+    /// out to be gone on the way.
+    fn undo(&self, step: &Step<D>) -> Result<(), D::Error> {
+        let live = self.live && !self.shared.is_gone();
+        let down = if live { (step.down)(&Removing::new(self.parts())) } else { Ok(()) };
+        if !live || down.as_ref().is_err_and(Failure::is_gone) {
+            (step.lost)(&Lost::new(self.parts()));
+        }
+        down
+    }
+
+    fn parts(&self) -> Parts<'_, D> {
+        Parts { data: self.data, bus: self.bus, host: self.host, shared: self.shared, entries: &[] }
     }
 }
