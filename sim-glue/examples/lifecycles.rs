@@ -11,11 +11,12 @@ use common::{Toy, device};
 use nova_core::chip::Chipset;
 use nova_core::hal::Nanos;
 use nova_core::lifecycle::{Outside, Session};
+use nova_core::regs::ptimer::NV_PTIMER_TIME_0;
 use nova_sim_glue::gpu::{Gpu, SimConfig};
 use nova_sim_glue::world::{World, WorldBus, WorldHost};
 
 const LIFECYCLES: u32 = 20_000;
-const CALLS: u32 = 60;
+const CALLS: u32 = 100;
 
 type Host = WorldHost<WorldBus>;
 
@@ -30,7 +31,11 @@ fn main() {
         device.probe(outside, device.clone(), host, bus).expect("probe");
         let session = Session::open(device.clone(), &Toy::<Host>::SESSIONS).expect("session");
         for _ in 0..CALLS {
-            session.call(outside, |bound| Ok(bound.queue(&Toy::<Host>::WORK))).expect("call").expect("work");
+            let call = session.call(outside, |bound| {
+                bound.io().read(NV_PTIMER_TIME_0)?;
+                Ok(bound.queue(&Toy::<Host>::WORK))
+            });
+            call.expect("call").expect("work");
         }
         world.run_for(Nanos::from_micros(20));
         device.remove(outside).expect("remove");

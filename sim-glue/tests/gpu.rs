@@ -280,6 +280,33 @@ fn what_nobody_decodes_is_an_error_and_the_first_is_recorded() {
 }
 
 #[test]
+fn bus_errors_of_ga100_and_software_interrupts_of_turing_reach_the_host() {
+    let card = Card::of(Chipset::GA100);
+    card.enable(4, 1 << 28);
+    card.write(0x1140, 0xe);
+    card.read(0x5_0000);
+    assert_eq!((card.messages(), card.read(0xb8_1010)), (1, 1 << 28));
+
+    let card = Card::of(Chipset::TU102);
+    card.write(0x160, 1 << 31);
+    card.write(0x1a0, 1);
+    assert_eq!((card.messages(), card.read(0x100)), (1, 1 << 31));
+    card.write(0x1a0, 0);
+    card.write(0x180, 1 << 31);
+    assert_eq!((card.read(0x100), card.read(0x140)), (0, 0));
+}
+
+#[test]
+fn config_space_tells_of_the_firewall() {
+    let gpu = Gpu::new(SimConfig { firewall: true, ..SimConfig::new(Chipset::GB202) });
+    let firewall = || gpu.with(|gpu| nova_core::chip::firewall::is_up(|at| gpu.pci_config(at)));
+    assert!(firewall());
+    gpu.with(nova_sim_glue::gpu::SimGpu::lower_firewall);
+    assert!(!firewall());
+    assert_eq!(gpu.with(|gpu| gpu.pci_config(0)), Some(0x2b85_10de));
+}
+
+#[test]
 fn firmware_takes_its_time() {
     for chipset in one_of_each_family() {
         let card = Card::new(SimConfig { boot_ns: 1_000_000, ..SimConfig::new(chipset) });

@@ -17,6 +17,7 @@ use nova_core::hal::{
 };
 use nova_core::lifecycle::Outside;
 use nova_sim_glue::threads::ThreadHost;
+use nova_sim_glue::world::Violation;
 use scene::{Deterministic, Free, MS, Scene, Stage};
 
 fn timers_fire_once_and_not_early<S: Stage>() {
@@ -239,6 +240,21 @@ fn threads_a_cancel_waits_for_the_callback_that_runs() {
     let settled = scene.counts.works.load(SeqCst);
     std::thread::sleep(Duration::from_millis(5));
     assert_eq!(scene.counts.works.load(SeqCst), settled);
+}
+
+#[test]
+fn world_a_cancel_on_top_of_its_own_callback_is_a_violation() {
+    let scene = Scene::<Deterministic>::new();
+    let world = scene.stage.0.clone();
+    let work = Arc::new(scene.work());
+    assert!(work.queue());
+    // The callback waits for 200 us.
+    let inside = work.clone();
+    world.post(scene.after(50_000), "cancel", move |_| inside.cancel());
+    scene.stage.pass(MS);
+    let violations: Vec<_> = world.violations().into_iter().map(|(_, violation)| violation).collect();
+    assert_eq!(violations, [Violation::CancelledInside]);
+    assert!(!work.queue());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use common::{Toy, ToyDevice, device};
+use nova_backends::faults::Faults;
 use nova_core::bus::Io;
 use nova_core::chip::Chipset;
 use nova_core::hal::{Event, Host as _, Instant, Lock, Nanos};
@@ -13,7 +14,9 @@ use nova_core::lifecycle::{Outside, RemoveError, Session, State};
 use nova_core::regs::pmc::NV_PMC_BOOT_0;
 use nova_sim_glue::Kind;
 use nova_sim_glue::gpu::{Gpu, SimConfig};
-use nova_sim_glue::world::{Record, Violation, What, World, WorldConfig, WorldEvent, WorldHost, WorldLock};
+use nova_sim_glue::world::{
+    Record, Violation, What, World, WorldBus, WorldConfig, WorldEvent, WorldHost, WorldLock,
+};
 use proptest::prelude::*;
 
 type Host = WorldHost;
@@ -121,7 +124,7 @@ fn removal_meets_callbacks_in_the_middle() {
 #[test]
 fn an_access_after_removal_is_a_violation_with_its_seed() {
     let bench = Bench::new(99, Chipset::GA102);
-    let (_host, bus) = bench.world.attach::<nova_sim_glue::world::WorldBus>(&bench.gpu);
+    let (_host, bus) = bench.world.attach::<WorldBus>(&bench.gpu);
     Io::new(&bus).read(NV_PMC_BOOT_0).unwrap();
     bench.world.check();
     bench.world.expect_no_access(&bench.gpu);
@@ -129,6 +132,23 @@ fn an_access_after_removal_is_a_violation_with_its_seed() {
     assert_eq!(bench.world.violations(), [(0, Violation::AccessAfterRemoval)]);
     let message = panic_of(|| bench.world.check());
     assert!(message.contains("seed 99, step 0") && message.contains("VIOLATION"), "{message}");
+}
+
+#[test]
+fn the_bus_can_be_decorated_and_its_delays_take_the_worlds_time() {
+    type Slow = Faults<WorldBus, 2, Box<dyn Fn(u64) + Send + Sync>>;
+    let world = World::new(12);
+    let gpu = Gpu::new(SimConfig::new(Chipset::GA102));
+    let (host, bus) = world.attach::<Slow>(&gpu);
+    let delay = host.world().clone();
+    let mut bus: Slow = Faults::with_delay(bus, Box::new(move |ns| delay.spend(ns)));
+    bus.push("nth=2,read,delay=5000".parse().unwrap()).unwrap();
+    bus.push("nth=3,all-ones".parse().unwrap()).unwrap();
+    let read = || Io::new(&bus).read(NV_PMC_BOOT_0).unwrap().get();
+    let (first, before) = (read(), world.now());
+    assert_eq!(read(), first);
+    assert!(world.now().since(before) > Nanos(5000));
+    assert_eq!(read(), u32::MAX);
 }
 
 #[test]
@@ -145,7 +165,7 @@ fn nobody_is_interrupted_inside_a_lock() {
     let config = WorldConfig { preempt_every: 1, ..WorldConfig::default() };
     let world = World::with_config(1, config);
     let gpu = Gpu::new(SimConfig::new(Chipset::GA102));
-    let (_host, bus) = world.attach::<nova_sim_glue::world::WorldBus>(&gpu);
+    let (_host, bus) = world.attach::<WorldBus>(&gpu);
     let ran = Arc::new(AtomicU32::new(0));
     let count = ran.clone();
     world.post(Instant(0), "count", move |_| {
@@ -185,7 +205,7 @@ fn a_wait_that_nothing_will_end_is_reported_as_a_deadlock() {
 fn relax_gets_to_any_deadline_in_a_world_without_events() {
     let world = World::new(8);
     let gpu = Gpu::new(SimConfig::new(Chipset::GA102));
-    let (host, _bus) = world.attach::<nova_sim_glue::world::WorldBus>(&gpu);
+    let (host, _bus) = world.attach::<WorldBus>(&gpu);
     let mut turns = 0;
     while world.now() < Instant(0) + Nanos::from_secs(60) {
         host.relax();

@@ -36,7 +36,7 @@ pub(crate) trait Stage {
     fn pass(&self, ns: u64);
 }
 
-pub(crate) struct Deterministic(World, Gpu);
+pub(crate) struct Deterministic(pub(crate) World, Gpu);
 
 impl Stage for Deterministic {
     type Host = WorldHost<WorldBus>;
