@@ -1,6 +1,7 @@
 //! Helpers shared by the cross-crate suites.
 
 pub mod bench;
+pub mod schedule;
 pub mod toy;
 pub mod toybench;
 

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use nova_core::bus::Io;
 use nova_core::hal::{Clock as _, HostError, Irq, Nanos, Rearm};
 use nova_core::lifecycle::{
-    Bound, BusOf, DelayedWorkEntry, Device, Driver, Failure, InterruptEntry, Lost, NoSleep, Probing, RegisterError,
-    Removing, SessionEntry, Starting, Step, Suspended, TimerEntry, Token, WorkEntry, stage,
+    Bound, BusOf, DelayedWorkEntry, Device, Driver, Failure, InterruptEntry, Lost, NoSleep, Probing,
+    RegisterError, Removing, SessionEntry, Starting, Step, Suspended, TimerEntry, Token, WorkEntry, stage,
 };
 use nova_core::regs::intr::{
-    NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF as LEAF, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR as LEAF_EN_CLEAR,
+    NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF as LEAF,
+    NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR as LEAF_EN_CLEAR,
     NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET as LEAF_EN_SET,
     NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER as LEAF_TRIGGER,
     NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR as TOP_EN_CLEAR,
@@ -49,9 +50,9 @@ pub struct Diary {
     pub plan: Plan,
     /// What happened, in order.
     pub lines: Vec<String>,
-    /// Callbacks that are inside now.
+    /// Calls of driver code that are inside now.
     pub inside: usize,
-    /// Callbacks that have run so far.
+    /// Calls of driver code so far.
     pub ran: usize,
     /// Bus accesses the toy has made.
     pub accesses: usize,
@@ -152,6 +153,7 @@ impl Toy {
     });
     /// Its timer.
     pub const TIMER: TimerEntry<Self> = TimerEntry::new(3, "timer", |cx| {
+        let _inside = Inside::new();
         Self::callback(cx, "timer", |cx| {
             let _ = cx.queue(&Self::WORK);
         })?;
@@ -170,9 +172,10 @@ impl Toy {
     const FIRST: Step<Self> = Self::step("first", |cx| Self::up(cx, "first"), |cx| Self::down(cx, "first"))
         .when_lost(|cx| Self::lost(cx, "first"))
         .sleeping(|cx| Self::sleep(cx, "first"), |cx| Self::wake(cx, "first"));
-    const SECOND: Step<Self> = Self::step("second", |cx| Self::up(cx, "second"), |cx| Self::down(cx, "second"))
-        .when_lost(|cx| Self::lost(cx, "second"))
-        .sleeping(|cx| Self::sleep(cx, "second"), |cx| Self::wake(cx, "second"));
+    const SECOND: Step<Self> =
+        Self::step("second", |cx| Self::up(cx, "second"), |cx| Self::down(cx, "second"))
+            .when_lost(|cx| Self::lost(cx, "second"))
+            .sleeping(|cx| Self::sleep(cx, "second"), |cx| Self::wake(cx, "second"));
     const THIRD: Step<Self> = Self::step("third", |cx| Self::up(cx, "third"), |cx| Self::down(cx, "third"))
         .when_lost(|cx| Self::lost(cx, "third"))
         .sleeping(|cx| Self::sleep(cx, "third"), |cx| Self::wake(cx, "third"));
@@ -206,11 +209,7 @@ impl Toy {
         name: &str,
         again: impl FnOnce(&Bound<'a, Self, C>),
     ) -> Result<(), ToyError> {
-        diary(|diary| {
-            diary.inside += 1;
-            diary.ran += 1;
-        });
-        let _leave = Leave;
+        let _inside = Inside::new();
         write(format!("run {name}"));
         Self::touch(cx)?;
         if diary(|diary| diary.plan.busy) {
@@ -220,6 +219,7 @@ impl Toy {
     }
 
     fn on_irq(cx: &Bound<'_, Self, NoSleep>) -> Result<Irq, ToyError> {
+        let _inside = Inside::new();
         let (Ok(leaf), io) = (LEAF.at(VECTOR / 32), cx.io()) else { return Ok(Irq::None) };
         let Ok(()) = io.write_word(TOP_EN_CLEAR, u32::MAX);
         let Ok(()) = io.write_word(leaf, 1 << (VECTOR % 32));
@@ -280,7 +280,9 @@ impl Toy {
 
     fn interrupts<S: stage::Live>(cx: &Token<'_, Self, S>, on: bool) {
         let io = cx.io();
-        let (Ok(set), Ok(clear)) = (LEAF_EN_SET.at(VECTOR / 32), LEAF_EN_CLEAR.at(VECTOR / 32)) else { return };
+        let (Ok(set), Ok(clear)) = (LEAF_EN_SET.at(VECTOR / 32), LEAF_EN_CLEAR.at(VECTOR / 32)) else {
+            return;
+        };
         if on {
             let Ok(()) = io.write_word(set, 1 << (VECTOR % 32));
             let Ok(()) = io.write_word(TOP_EN_SET, u32::MAX);
@@ -291,10 +293,20 @@ impl Toy {
     }
 }
 
-/// Counts a callback out, whatever way it leaves.
-struct Leave;
+/// Somebody inside the driver's code, and out again whatever way they leave.
+struct Inside;
 
-impl Drop for Leave {
+impl Inside {
+    fn new() -> Self {
+        diary(|diary| {
+            diary.inside += 1;
+            diary.ran += 1;
+        });
+        Self
+    }
+}
+
+impl Drop for Inside {
     fn drop(&mut self) {
         diary(|diary| diary.inside -= 1);
     }

@@ -242,7 +242,8 @@ fn l10_a_deadline_names_the_blocker_and_frees_nothing() {
     in_a_call(&bench, || {
         for _ in 0..3 {
             toy::read();
-            let Err(RemoveError::Blocked(blocker)) = bench.device.remove_within(&mut Outside::new(), limit) else {
+            let Err(RemoveError::Blocked(blocker)) = bench.device.remove_within(&mut Outside::new(), limit)
+            else {
                 panic!("was not blocked");
             };
             assert_eq!((blocker.kind, blocker.name), (EntryKind::Session, "client"));
@@ -434,10 +435,11 @@ fn l15_a_blocked_waiter_wakes_up_when_the_device_is_removed() {
     });
     let looks = AtomicUsize::new(0);
     let until = Instant(u64::MAX >> 2);
-    let waited = client.wait(&mut Outside::new(), &nova_tests::bench::WorldClock(&bench.world), until, |_| {
-        looks.fetch_add(1, Ordering::Relaxed);
-        Ok(None::<()>)
-    });
+    let waited =
+        client.wait(&mut Outside::new(), &nova_tests::bench::WorldClock(&bench.world), until, |_| {
+            looks.fetch_add(1, Ordering::Relaxed);
+            Ok(None::<()>)
+        });
     assert_eq!(waited, Err(SessionError::Refused(Refused::Removed)));
     let (ok, when) = removed.lock().expect("one thread").expect("was removed");
     assert!(ok, "the waiter delayed the removal");
@@ -448,7 +450,8 @@ fn l15_a_blocked_waiter_wakes_up_when_the_device_is_removed() {
 
 #[test]
 fn refusals_have_their_reason_in_every_state() {
-    let bench = ToyBench::with(160, Plan::default(), WorldConfig { preempt_every: 0, ..WorldConfig::default() });
+    let bench =
+        ToyBench::with(160, Plan::default(), WorldConfig { preempt_every: 0, ..WorldConfig::default() });
     assert!(matches!(bench.client(), Err(Refused::NotBound)));
     assert!(matches!(bench.device.remove(&mut Outside::new()), Err(RemoveError::State(_))));
     bench.probe().expect("binds");

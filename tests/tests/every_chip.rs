@@ -39,7 +39,8 @@ fn alarms_arrive_by_interrupt_and_never_early() {
     for_every_chip(|bench| {
         bench.probe().expect("binds");
         let client = bench.client().expect("opens");
-        for after in [Nanos(0), Nanos(40), Nanos::from_micros(1), Nanos::from_millis(1), Nanos::from_secs(10)] {
+        for after in [Nanos(0), Nanos(40), Nanos::from_micros(1), Nanos::from_millis(1), Nanos::from_secs(10)]
+        {
             let late = bench.alarm(&client, after).expect("fires");
             assert!(late < 1_000_000, "{late} ns late");
         }
@@ -79,9 +80,8 @@ fn an_alarm_survives_sleep() {
         let client = bench.client().expect("opens");
         let mut outside = Outside::new();
         let limit = Nanos::from_secs(1);
-        let id = client
-            .call(&mut outside, |cx| Gpu::schedule(cx, Gpu::time(cx)? + 5_000_000))
-            .expect("schedules");
+        let id =
+            client.call(&mut outside, |cx| Gpu::schedule(cx, Gpu::time(cx)? + 5_000_000)).expect("schedules");
         bench.device.suspend(&mut outside, limit).expect("sleeps");
         bench.world.expect_no_access(&bench.gpu);
         bench.world.run_for(Nanos::from_millis(20));

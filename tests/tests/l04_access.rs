@@ -2,9 +2,18 @@
 //!
 //! Compiles `examples/access.rs` in release mode and compares the machine code of its pairs.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::Path;
 use std::process::Command;
+
+use nova_core::bus::{Bus, Io, Offset};
+use nova_core::regs::intr::NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF as LEAF;
+use nova_core::regs::pmc::NV_PMC_BOOT_0;
+use nova_core::regs::ptimer::NV_PTIMER_ALARM_0;
+use nova_tests::cases;
+use proptest::prelude::*;
 
 /// The instructions of every function in the example, by name.
 fn functions() -> BTreeMap<String, Vec<String>> {
@@ -52,10 +61,80 @@ fn l04_a_typed_access_is_the_bare_access() {
 fn l04_inside_a_callback_there_is_no_check() {
     let functions = functions();
     let bound = &functions["bound_read"];
-    assert_eq!(bound.iter().filter(|l| l.contains("37888(") || l.contains("+ 37888]")).count(), 1, "{bound:?}");
+    assert_eq!(
+        bound.iter().filter(|l| l.contains("37888(") || l.contains("+ 37888]")).count(),
+        1,
+        "{bound:?}"
+    );
     for branch in ["j", "call", "cmp", "test", "lock"] {
         assert!(!bound.iter().any(|line| line.starts_with(branch)), "{branch}: {bound:?}");
     }
     // The token's pointer to the bus, the window's base, the register, the return.
     assert!(bound.len() <= 4, "{bound:?}");
+}
+
+/// A bus that counts what reaches it.
+#[derive(Default)]
+struct Counting {
+    reads: Cell<u32>,
+    writes: Cell<u32>,
+}
+
+macro_rules! counting {
+    ($($read:ident $write:ident $word:ty;)*) => {
+        impl Bus for Counting {
+            type Error = Infallible;
+            $(
+                fn $read(&self, _at: Offset<$word>) -> Result<$word, Infallible> {
+                    self.reads.set(self.reads.get() + 1);
+                    Ok(0)
+                }
+                fn $write(&self, _at: Offset<$word>, _value: $word) -> Result<(), Infallible> {
+                    self.writes.set(self.writes.get() + 1);
+                    Ok(())
+                }
+            )*
+        }
+    };
+}
+counting! { read8 write8 u8; read16 write16 u16; read32 write32 u32; }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(1_000)))]
+
+    #[test]
+    fn l04_property_every_typed_access_is_one_access(accesses in prop::collection::vec(0u8..5, 0..50)) {
+        let bus = Counting::default();
+        let io = Io::new(&bus);
+        let (mut reads, mut writes) = (0, 0);
+        for access in accesses {
+            match access {
+                0 => {
+                    // However many fields are taken, the register is read once.
+                    let Ok(boot0) = io.read(NV_PMC_BOOT_0);
+                    let _ = boot0.read(NV_PMC_BOOT_0::ARCHITECTURE_0) + boot0.read(NV_PMC_BOOT_0::IMPLEMENTATION);
+                    reads += 1;
+                }
+                1 => {
+                    let Ok(()) = io.write_word(NV_PTIMER_ALARM_0, 0);
+                    writes += 1;
+                }
+                2 => {
+                    let Ok(()) = io.modify(NV_PTIMER_ALARM_0, NV_PTIMER_ALARM_0::NSEC.val(1));
+                    reads += 1;
+                    writes += 1;
+                }
+                3 => {
+                    let Ok(element) = LEAF.at(3) else { panic!("there are 16") };
+                    let Ok(_) = io.read(element);
+                    reads += 1;
+                }
+                _ => {
+                    let Ok(()) = io.write(NV_PTIMER_ALARM_0, NV_PTIMER_ALARM_0::NSEC.val(1));
+                    writes += 1;
+                }
+            }
+            prop_assert_eq!((bus.reads.get(), bus.writes.get()), (reads, writes));
+        }
+    }
 }

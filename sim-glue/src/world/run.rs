@@ -35,12 +35,12 @@ impl World {
     /// Runs everything that is ready, and becomes ready, up to `until`.
     pub fn run_until(&self, until: Instant) {
         self.enter();
-        loop {
+        // Looked at before each turn: work that queues itself again is always ready.
+        while self.now() <= until {
             if self.run_one() {
                 continue;
             }
-            let now = self.now();
-            if now >= until {
+            if self.now() >= until {
                 return;
             }
             let next = self.state().next_due();
