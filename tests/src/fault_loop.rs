@@ -15,12 +15,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant as WallClock;
 
 use nova_backends::faults::{Effect, Fault, Faults, Turn};
+use nova_core::Error;
 use nova_core::bus::{Bus, ErrorKind, Offset};
 use nova_core::chip::{Chipset, Family};
 use nova_core::driver::{Gpu, GpuDevice};
 use nova_core::hal::Nanos;
-use nova_core::lifecycle::{Failure, Outside, ProbeError, Session, State};
-use nova_core::{Error, lifecycle::Removed};
+use nova_core::lifecycle::{
+    Failure as _, Outside, ProbeError, Refused, Removed, Session, SessionError, State,
+};
 use nova_sim_glue::gpu::{Gpu as SimulatedGpu, SimConfig};
 use nova_sim_glue::world::{World, WorldBus, WorldConfig, WorldHost};
 
@@ -178,10 +180,7 @@ impl Case {
     /// All-ones once may hit BOOT_0, which is never all ones, and a bit that sticks makes another
     /// chip's of it. An error pattern, a timeout, a delay and a lost write never may.
     pub fn may_look_gone(&self) -> bool {
-        matches!(
-            self.effect(),
-            Some(Effect::AllOnes | Effect::Error(ErrorKind::Gone) | Effect::Stuck { .. })
-        )
+        matches!(self.effect(), Some(Effect::AllOnes | Effect::Error(ErrorKind::Gone) | Effect::Stuck { .. }))
     }
 
     /// Whether nothing may fail at all: 1 ms more for one access is less than every limit.
@@ -215,17 +214,12 @@ impl Case {
     /// read zero: any other bit of TIME_0 that is wrong in the one read that matters makes another
     /// possible time. TIME_1 is read twice, so it has to be wrong twice the same way.
     pub fn time_error(&self, truth: u64) -> u64 {
-        let low = self.bent(truth as u32) ^ truth as u32;
-        let bit = self.stuck().map_or(0, |(bit, _)| 1 << bit);
-        if self.lasts() {
-            let high = self.bent((truth >> 32) as u32) ^ (truth >> 32) as u32;
-            // The low word's bit may read wrong or right, depending on when it is looked at.
-            u64::from(high) << 32 | bit
-        } else {
-            // The bit may be wrong in a read at any time of the run.
-            let _ = low;
-            bit
-        }
+        let Some((bit, _)) = self.stuck() else { return 0 };
+        let high = (truth >> 32) as u32;
+        let high = if self.lasts() { self.bent(high) ^ high } else { 0 };
+        // The low five bits would give themselves away.
+        let low = if bit >= 5 { 1 << bit } else { 0 };
+        u64::from(high) << 32 | low
     }
 }
 
@@ -315,13 +309,27 @@ impl Rig {
     /// # Errors
     ///
     /// When a loss is reported that is none, or something else although the device is gone.
-    pub fn judge(&self, what: &str, error: &(impl Failure + ?Sized)) -> Verdict {
+    pub fn judge(&self, what: &str, gone: bool, error: &dyn fmt::Debug) -> Verdict {
         ensure(!self.must_succeed(), || format!("{what} fails without need: {error:?}"))?;
-        if error.is_gone() {
+        if gone {
             ensure(self.case.may_look_gone(), || format!("{what}: taken for gone: {error:?}"))
         } else {
             ensure(!self.is_gone(), || format!("{what}: the device is gone, and the error is {error:?}"))
         }
+    }
+
+    /// The same for the error of a session.
+    ///
+    /// # Errors
+    ///
+    /// As [`judge`](Self::judge).
+    pub fn judge_session(&self, what: &str, error: &SessionError<Error>) -> Verdict {
+        let gone = match error {
+            SessionError::Refused(refused) => *refused == Refused::Lost,
+            SessionError::Driver(error) => error.is_gone(),
+            _ => false,
+        };
+        self.judge(what, gone, error)
     }
 
     /// Nothing may be reported as done once the device is gone.
@@ -530,7 +538,7 @@ impl Scenario {
 
     fn replay(&self, text: &str) {
         let (chip, fault) = text.split_once(' ').expect("NOVA_FAULT_CASE is `CHIP FAULT`");
-        let chipset = Chipset::from_name(chip).expect("a chip");
+        let chipset = Chipset::by_name(chip).expect("a chip");
         let fault = (fault != "undisturbed").then(|| fault.parse().expect("a fault"));
         let seed = Plan::seed(chipset);
         let (came, verdict) = self.run_one(Case { chipset, seed, fault });
@@ -598,15 +606,25 @@ impl Tally {
             format!("all {} chips, every access; seed = chip id", Chipset::ALL.len())
         };
         let seconds = self.started.elapsed().as_secs_f64();
-        say(&format!("fault loop `{scenario}`: {total} cases ({}) in {seconds:.1} s; {extent}", kinds.join(", ")));
+        say(&format!(
+            "fault loop `{scenario}`: {total} cases ({}) in {seconds:.1} s; {extent}",
+            kinds.join(", ")
+        ));
         let mut worst: Vec<_> = self.complaints.iter().collect();
         worst.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
         let lines: Vec<_> = worst
             .iter()
             .take(MOST_COMPLAINTS)
-            .map(|(complaint, (count, first))| format!("{count} times, first NOVA_FAULT_CASE=\"{first}\": {complaint}"))
+            .map(|(complaint, (count, first))| {
+                format!("{count} times, first NOVA_FAULT_CASE=\"{first}\": {complaint}")
+            })
             .collect();
-        assert!(lines.is_empty(), "{scenario}: {} rules broken:\n{}", self.complaints.len(), lines.join("\n"));
+        assert!(
+            lines.is_empty(),
+            "{scenario}: {} rules broken:\n{}",
+            self.complaints.len(),
+            lines.join("\n")
+        );
     }
 }
 

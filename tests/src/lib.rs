@@ -1,6 +1,7 @@
 //! Helpers shared by the cross-crate suites.
 
 pub mod bench;
+pub mod fault_loop;
 pub mod schedule;
 pub mod toy;
 pub mod toybench;

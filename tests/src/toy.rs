@@ -41,6 +41,10 @@ pub struct Plan {
     pub resume_fails: Option<&'static str>,
     /// Callbacks queue one another again.
     pub busy: bool,
+    /// An interrupt is raised in the middle of probe.
+    pub early_interrupt: bool,
+    /// Where the loss of the device is reported although nothing failed: `ready` or `wake`.
+    pub reports_loss_in: Option<&'static str>,
 }
 
 /// What happened to the toy on this thread.
@@ -239,6 +243,9 @@ impl Toy {
         write(format!("up {name}"));
         if name == "third" {
             Self::interrupts(cx, true);
+            if diary(|diary| diary.plan.early_interrupt) {
+                let Ok(()) = cx.io().write_word(LEAF_TRIGGER, VECTOR);
+            }
         }
         Self::touch(cx)
     }
@@ -272,6 +279,9 @@ impl Toy {
             return Err(ToyError::Told);
         }
         write(format!("wake {name}"));
+        if diary(|diary| diary.plan.reports_loss_in == Some("wake")) {
+            cx.report_lost();
+        }
         if name == "third" {
             Self::interrupts(cx, true);
         }
@@ -334,6 +344,12 @@ impl Driver for Toy {
     }
 
     fn ready(cx: &Bound<'_, Self>) {
+        if diary(|diary| diary.plan.reports_loss_in == Some("ready")) {
+            return cx.report_lost();
+        }
+        if !diary(|diary| diary.plan.busy) {
+            return;
+        }
         let _ = cx.queue(&Self::WORK);
         let _ = cx.queue_at(&Self::DELAYED, cx.clock().now() + Nanos(1_000));
         let _ = cx.arm(&Self::TIMER, cx.clock().now() + Nanos(1_500));

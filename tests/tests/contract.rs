@@ -235,6 +235,45 @@ fn l09_a_device_that_goes_during_remove_is_told_apart_from_there_on() {
 }
 
 #[test]
+fn l09_a_loss_that_a_hook_reports_is_acted_on() {
+    let bench = ToyBench::new(91, Plan { reports_loss_in: Some("ready"), ..Plan::default() });
+    bench.probe().expect("binds");
+    assert_eq!(bench.device.state(), State::Lost);
+    assert_eq!(bench.world.removal_requests(&bench.gpu), 1);
+    assert!(bench.device.remove(&mut Outside::new()).expect("is removed").lost);
+
+    let bench = ToyBench::new(92, Plan { reports_loss_in: Some("wake"), ..Plan::default() });
+    bench.probe().expect("binds");
+    bench.device.suspend(&mut Outside::new(), Nanos::from_secs(1)).expect("sleeps");
+    assert_eq!(bench.device.resume(&mut Outside::new()), Err(SuspendError::Gone));
+    assert_eq!(bench.device.state(), State::Lost);
+    assert!(bench.device.remove(&mut Outside::new()).expect("is removed").lost);
+    bench.assert_clean(0);
+}
+
+#[test]
+fn l09_a_probe_that_finds_the_device_gone_does_not_talk_to_it() {
+    let bench = ToyBench::new(93, Plan::default());
+    bench.gpu.with(nova_sim_glue::gpu::SimGpu::unplug);
+    let failed = bench.probe().expect_err("fails");
+    assert!(failed.is_gone(), "{failed:?}");
+    assert_eq!(only(&toy::read(), &["up", "down", "lost"]), ["up first"]);
+    bench.assert_clean(0);
+}
+
+#[test]
+fn an_interrupt_that_comes_during_probe_is_not_lost() {
+    for seed in 0..50 {
+        let bench = ToyBench::new(seed, Plan { early_interrupt: true, ..Plan::default() });
+        bench.probe().expect("binds");
+        bench.run(100);
+        assert_eq!(only(&toy::read(), &["run irq"]).len(), 1, "seed {seed}");
+        bench.device.remove(&mut Outside::new()).expect("is removed");
+        bench.assert_clean(0);
+    }
+}
+
+#[test]
 fn l10_a_deadline_names_the_blocker_and_frees_nothing() {
     let bench = ToyBench::busy(10);
     bench.run(100);

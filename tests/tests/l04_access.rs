@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use nova_core::bus::{Bus, Io, Offset};
 use nova_core::regs::intr::NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF as LEAF;
@@ -16,7 +17,9 @@ use nova_tests::cases;
 use proptest::prelude::*;
 
 /// The instructions of every function in the example, by name.
-fn functions() -> BTreeMap<String, Vec<String>> {
+static FUNCTIONS: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(compile);
+
+fn compile() -> BTreeMap<String, Vec<String>> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("asm");
     let out = target.join("access.s");
     let status = Command::new(env!("CARGO"))
@@ -48,10 +51,9 @@ fn parse(assembly: &str) -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn l04_a_typed_access_is_the_bare_access() {
-    let functions = functions();
     for what in ["read", "write", "fields", "pair"] {
-        let typed = &functions[&format!("typed_{what}")];
-        let raw = &functions[&format!("raw_{what}")];
+        let typed = &FUNCTIONS[&format!("typed_{what}")];
+        let raw = &FUNCTIONS[&format!("raw_{what}")];
         assert_eq!(typed, raw, "{what}: the typed access is not the bare one");
         assert!(!raw.is_empty());
     }
@@ -59,8 +61,7 @@ fn l04_a_typed_access_is_the_bare_access() {
 
 #[test]
 fn l04_inside_a_callback_there_is_no_check() {
-    let functions = functions();
-    let bound = &functions["bound_read"];
+    let bound = &FUNCTIONS["bound_read"];
     assert_eq!(
         bound.iter().filter(|l| l.contains("37888(") || l.contains("+ 37888]")).count(),
         1,

@@ -77,13 +77,27 @@ impl<H: Host> Shared<H> {
 
     /// Ends a binding: performs the last transition, after which a `lose` that comes does nothing, and
     /// waits for those that came before.
-    pub(super) fn end_binding(&self, transition: Transition, host: Option<&H>) {
+    fn end_binding(&self, transition: Transition, host: Option<&H>) {
         // Legal, because the claim keeps everybody else from changing the state.
         let _ = self.state.go(transition);
-        // A few instructions each, on another thread; nothing blocks in there.
+        // A few atomic instructions each, on another thread; nothing blocks in there.
         while self.losing.load(Ordering::SeqCst) != 0 {
             host.map_or_else(core::hint::spin_loop, Host::relax);
         }
+    }
+
+    /// Ends a binding and lets go of its host, the last thing to be freed.
+    pub(super) fn end<D, const N: usize>(&self, body: Option<Body<D, N>>, transition: Transition)
+    where
+        D: Driver<Host = H>,
+    {
+        let Some(Body { registry, data, bus, host }) = body else {
+            return self.end_binding(transition, None);
+        };
+        drop(registry);
+        drop(data);
+        drop(bus);
+        self.end_binding(transition, Some(&host));
     }
 
     pub(super) fn generation(&self) -> u32 {
@@ -151,10 +165,11 @@ impl<D: Driver, const N: usize> Device<D, N> {
             self.shared.set_gone();
             if self.shared.state.go(Transition::Lose).is_ok() {
                 self.cell.close();
-                self.shared.event.signal();
             }
         }
         self.shared.losing.fetch_sub(1, Ordering::SeqCst);
+        // Not counted: a host may let others run here, and a waiter that wakes up for nothing does no harm.
+        self.shared.event.signal();
     }
 
     /// The end of probe or resume: opens the gate of a device that has just become `Bound`, lets

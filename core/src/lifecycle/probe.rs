@@ -93,13 +93,11 @@ impl<D: Driver, const N: usize> Device<D, N> {
 
     fn unwind(&self, claim: &mut ClaimOf<'_, D, N>) {
         // The gate has not been opened, and was seen empty before the body was put in.
-        if let Some(slot) = claim.exclusive() {
-            if let Some(body) = slot.as_mut() {
-                teardown::take_down(body, &self.shared, true);
-            }
-            *slot = None;
+        let mut body = claim.exclusive().and_then(Option::take);
+        if let Some(body) = &mut body {
+            teardown::take_down(body, &self.shared, true);
         }
-        self.shared.end_binding(Transition::Unwind, None);
+        self.shared.end(body, Transition::Unwind);
     }
 }
 

@@ -40,9 +40,8 @@ impl<D: Driver, const N: usize> Device<D, N> {
         if let Some(body) = slot.as_mut() {
             removed.failed = teardown::take_down(body, &self.shared, !self.shared.is_asleep());
         }
-        *slot = None;
         removed.lost = self.shared.is_gone();
-        self.shared.end_binding(Transition::Finish, None);
+        self.shared.end(slot.take(), Transition::Finish);
         self.shared.event.signal();
         Ok(removed)
     }
