@@ -1,0 +1,126 @@
+//! `nova dump`: every register whose reading changes nothing.
+
+use nova_core::bus::Pure;
+use nova_core::bus::catalogue::Unit;
+use nova_core::regs::{self, Found, UNITS};
+use nova_core::units::pri::PriKind;
+use serde::Serialize;
+
+use super::Context;
+use crate::decode::{self, Reading};
+use crate::error::{Error, Result};
+use crate::expr::Target;
+use crate::output::{self, SCHEMA_VERSION};
+
+/// What to dump.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only registers whose name fits, such as '*TIME*'.
+    #[arg(value_name = "GLOB", default_value = "*")]
+    pattern: String,
+    /// Only registers of this unit.
+    #[arg(long, value_name = "UNIT")]
+    unit: Option<String>,
+    /// How much of an array to read; PROM alone has 262144 elements.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    elements: u32,
+    /// Also registers that answer with an error pattern.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Serialize)]
+struct Dump {
+    schema_version: u32,
+    device: String,
+    chipset: String,
+    registers: Vec<Reading>,
+    /// Elements of arrays that were left out.
+    elements_left_out: u64,
+    /// Registers that answered with an error pattern and are not listed.
+    not_there: u64,
+}
+
+/// Reads and prints.
+pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
+    let unit = args.unit.as_deref().map(unit_named).transpose()?;
+    let wanted: Vec<_> = regs::matching(&args.pattern).filter(|found| belongs(found, unit)).collect();
+    if wanted.is_empty() {
+        return Err(
+            Error::not_found(format!("no register fits {:?}", args.pattern)).next("nova reg find '*TIME*'")
+        );
+    }
+    let opened = cx.open()?;
+    let chip = opened.identify()?;
+    let mut dump = Dump {
+        schema_version: SCHEMA_VERSION,
+        device: opened.spec.to_string(),
+        chipset: chip.chipset().to_string(),
+        registers: Vec::new(),
+        elements_left_out: 0,
+        not_there: 0,
+    };
+    let mut table = output::table(["OFFSET", "REGISTER", "VALUE", "FIELDS"]);
+    let here = wanted.into_iter().filter(|found| found.families().contains(chip.family()) && is_pure(found));
+    for found in here {
+        dump.elements_left_out += u64::from(found.entry.count.saturating_sub(args.elements));
+        for element in found.elements().take(args.elements as usize) {
+            let target = Target::of(element);
+            let value = match opened.bus.read(target.offset, target.width) {
+                Ok(value) => value,
+                // A recording has only what was read then.
+                Err(_) if opened.access == crate::device::Access::Recorded => continue,
+                Err(error) => return Err(error),
+            };
+            if PriKind::of(value).is_some() && !args.all {
+                dump.not_there += 1;
+                continue;
+            }
+            let (offset, value_hex) = (output::offset(target.offset), decode::hex(value, target.width));
+            table.add_row([offset, target.name(), value_hex, decode::reading(target.entry(), value)]);
+            dump.registers.push(Reading::new(&target, value));
+        }
+    }
+    if !cx.out.is_table() {
+        return if cx.out.format() == output::Format::Ndjson {
+            each(&dump, cx)
+        } else {
+            cx.out.object(&dump)
+        };
+    }
+    cx.out.table(&table);
+    summary(&dump);
+    Ok(())
+}
+
+fn each(dump: &Dump, cx: &mut Context) -> Result<()> {
+    dump.registers.iter().try_for_each(|reading| cx.out.record(reading))
+}
+
+fn summary(dump: &Dump) {
+    let Dump { registers, elements_left_out, not_there, .. } = dump;
+    let mut text = format!("{} registers", registers.len());
+    if *elements_left_out > 0 {
+        text += &format!("; {elements_left_out} elements of arrays left out (--elements)");
+    }
+    if *not_there > 0 {
+        text += &format!("; {not_there} answered with an error pattern (--all shows them)");
+    }
+    output::note(text);
+}
+
+fn is_pure(found: &Found) -> bool {
+    found.entry.pure == Pure::Yes && found.entry.access.readable()
+}
+
+fn belongs(found: &Found, unit: Option<&Unit>) -> bool {
+    unit.is_none_or(|unit| found.unit.name == unit.name)
+}
+
+fn unit_named(name: &str) -> Result<&'static Unit> {
+    UNITS.iter().find(|unit| unit.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let names: Vec<_> = UNITS.iter().map(|unit| unit.name).collect();
+        Error::not_found(format!("there is no unit {name:?}; there are {}", names.join(", ")))
+            .next("nova dump --unit ptimer")
+    })
+}

@@ -1,0 +1,135 @@
+//! `nova irq`: interrupt sources and how often they came.
+
+use nova_core::driver::Gpu;
+use nova_core::hal::Nanos;
+use nova_core::units::intr::{Counts, Source};
+use serde::Serialize;
+
+use super::{Context, watch};
+use crate::bench::Bench;
+use crate::error::Result;
+use crate::output::{self, SCHEMA_VERSION};
+
+/// What to do with interrupts.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Raise a software interrupt N times, 1 if not said.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1")]
+    trigger: Option<u32>,
+    #[command(flatten)]
+    watch: watch::Watch,
+}
+
+#[derive(Serialize)]
+struct Irq {
+    schema_version: u32,
+    device: String,
+    triggered: u32,
+    messages: Messages,
+    sources: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Messages {
+    served: u32,
+    spurious: u32,
+    unhandled: u32,
+    storms: u32,
+}
+
+#[derive(Serialize)]
+struct Row {
+    source: String,
+    tree: &'static str,
+    number: u32,
+    /// Whether the driver has it enabled.
+    enabled: bool,
+    count: u32,
+}
+
+/// How long a software interrupt may take to come round.
+const ROUND: Nanos = Nanos::from_micros(100);
+
+/// Lists the sources, raises interrupts, or watches the counts.
+pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
+    let opened = cx.open()?;
+    opened.need_driver("irq")?;
+    let mut bench = Bench::probe(&opened)?;
+    if args.watch.watch {
+        let mut triggered = 0;
+        return args.watch.each(cx, |cx, _, pause| {
+            bench.run_for(pause);
+            triggered += trigger(&mut bench, args.trigger.unwrap_or(0))?;
+            let irq = gather(&mut bench, cx.device(), triggered)?;
+            if cx.out.is_table() {
+                cx.out.line(line(&irq));
+                Ok(())
+            } else {
+                cx.out.record(&irq)
+            }
+        });
+    }
+    let triggered = trigger(&mut bench, args.trigger.unwrap_or(0))?;
+    let irq = gather(&mut bench, cx.device(), triggered)?;
+    bench.remove()?;
+    if cx.out.is_table() {
+        print(&irq, cx);
+        Ok(())
+    } else {
+        cx.out.object(&irq)
+    }
+}
+
+/// Raises so many software interrupts, each after the one before has been served.
+fn trigger(bench: &mut Bench, times: u32) -> Result<u32> {
+    for _ in 0..times {
+        bench.call(|cx| Gpu::trigger(cx))?;
+        bench.run_for(ROUND);
+    }
+    Ok(times)
+}
+
+fn gather(bench: &mut Bench, device: &str, triggered: u32) -> Result<Irq> {
+    let (counts, sources) = bench.call(|cx| {
+        let gpu = cx.data();
+        let enabled = [gpu.timer().alarm_source(), Source::COUNTDOWN, Source::CPU_DOORBELL];
+        let rows = known().map(|source| row(source, enabled.contains(&source), gpu.intr().count_of(source)));
+        Ok((gpu.intr().counts(), rows.collect::<Vec<_>>()))
+    })?;
+    let Counts { served, spurious, unhandled, storms } = counts;
+    let messages = Messages { served, spurious, unhandled, storms };
+    Ok(Irq { schema_version: SCHEMA_VERSION, device: device.to_owned(), triggered, messages, sources })
+}
+
+/// The sources with a name.
+fn known() -> impl Iterator<Item = Source> {
+    let legacy = (0..32).map(Source::Pmc);
+    let tree = (0..512).map(Source::Vector);
+    legacy.chain(tree).filter(|source| source.name().is_some())
+}
+
+fn row(source: Source, enabled: bool, count: u32) -> Row {
+    let tree = if matches!(source, Source::Pmc(_)) { "pmc" } else { "vector" };
+    let name = source.name().unwrap_or_default().to_owned();
+    Row { source: name, tree, number: source.number(), enabled, count }
+}
+
+fn print(irq: &Irq, cx: &mut Context) {
+    let mut table = output::table(["SOURCE", "TREE", "NUMBER", "ENABLED", "COUNT"]);
+    for row in &irq.sources {
+        let (number, count) = (row.number.to_string(), row.count.to_string());
+        let enabled = if row.enabled { "yes" } else { "-" };
+        table.add_row([row.source.as_str(), row.tree, &number, enabled, &count]);
+    }
+    cx.out.table(&table);
+    cx.out.line("");
+    cx.out.line(line(irq));
+}
+
+fn line(irq: &Irq) -> String {
+    let Messages { served, spurious, unhandled, storms } = irq.messages;
+    let triggered = irq.triggered;
+    format!(
+        "triggered {triggered}, messages served {served}, spurious {spurious}, sources masked: unhandled {unhandled}, storming {storms}"
+    )
+}

@@ -1,0 +1,146 @@
+//! The subcommands: one file and one `run` each.
+
+mod decode;
+mod dump;
+mod info;
+mod irq;
+mod list;
+mod reg;
+mod stress;
+mod timer;
+mod trace;
+mod watch;
+
+use clap::{Parser, Subcommand};
+use nova_core::hal::Nanos;
+
+use crate::device::Opened;
+use crate::error::Result;
+use crate::output::{Color, Format, Out};
+use crate::value;
+
+/// Inspect, drive and stress NVIDIA GPUs and simulated ones.
+#[derive(Debug, Parser)]
+#[command(name = "nova", version, about, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER)]
+pub(crate) struct Cli {
+    /// The device: sim:CHIP, replay:FILE (a trace), or pci:ADDRESS (a real GPU, read-only).
+    #[arg(short, long, global = true, value_name = "SPEC", env = "NOVA_DEVICE", default_value = "sim:ga102")]
+    device: String,
+    /// How to print data.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+    /// When to use colour; NO_COLOR is heeded.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "\
+Exit codes: 0 ok, 1 differs or not found, 2 usage, 3 no device or gone, 4 permission, 5 refused,
+6 timeout, 7 hardware fault.
+
+Start with:
+  nova list                        what there is
+  nova info                        what the default device is, a simulated GA102
+  nova -d sim:gh100 timer          the time of another chip
+  nova reg show NV_PMC_BOOT_42     a register, its fields and what they mean
+  nova device stress               the lifecycle under load";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List simulated chips and the GPUs of this machine.
+    List,
+    /// Identify the device.
+    Info,
+    /// Read the GPU's time, watch it, or wait for an alarm.
+    Timer(timer::Args),
+    /// List interrupt sources and their counts, or raise software interrupts.
+    Irq(irq::Args),
+    /// Find, explain, read and write registers.
+    #[command(subcommand)]
+    Reg(reg::Command),
+    /// Take a register value apart without a device.
+    Decode(decode::Args),
+    /// Read every register whose reading has no side effect.
+    Dump(dump::Args),
+    /// Exercise the driver on the device.
+    #[command(subcommand)]
+    Device(Device),
+    /// Record, show and replay register accesses.
+    #[command(subcommand)]
+    Trace(trace::Command),
+}
+
+#[derive(Debug, Subcommand)]
+enum Device {
+    /// Probe, load, remove and rebind simulated GPUs thousands of times, and check every removal.
+    Stress(stress::Args),
+}
+
+/// What every subcommand gets.
+#[derive(Debug)]
+pub(crate) struct Context {
+    device: String,
+    /// Standard output.
+    pub(crate) out: Out,
+}
+
+impl Context {
+    /// Opens the device of the command line.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such device.
+    pub(crate) fn open(&self) -> Result<Opened> {
+        Opened::open(&self.device)
+    }
+
+    /// The device of the command line, as typed.
+    pub(crate) fn device(&self) -> &str {
+        &self.device
+    }
+}
+
+impl Cli {
+    /// Runs the subcommand, and writes its output if it succeeds.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong.
+    pub(crate) fn run(self) -> Result<()> {
+        let mut cx = Context { device: self.device, out: Out::new(self.format, self.color) };
+        match self.command {
+            Command::List => list::run(&mut cx),
+            Command::Info => info::run(&mut cx),
+            Command::Timer(args) => timer::run(&args, &mut cx),
+            Command::Irq(args) => irq::run(&args, &mut cx),
+            Command::Reg(command) => reg::run(&command, &mut cx),
+            Command::Decode(args) => decode::run(&args, &mut cx),
+            Command::Dump(args) => dump::run(&args, &mut cx),
+            Command::Device(Device::Stress(args)) => stress::run(&args, &mut cx),
+            Command::Trace(command) => trace::run(&command, &mut cx),
+        }?;
+        cx.out.flush()
+    }
+}
+
+/// A span of time on the command line.
+fn span(text: &str) -> Result<Nanos, String> {
+    value::duration(text).map_err(|error| error.to_string())
+}
+
+/// A span of time that is more than none.
+fn interval(text: &str) -> Result<Nanos, String> {
+    value::interval(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

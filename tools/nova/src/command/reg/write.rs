@@ -1,0 +1,137 @@
+//! `nova reg write`.
+
+use serde::Serialize;
+
+use super::read::family;
+use crate::command::Context;
+use crate::decode;
+use crate::device::{Access, Opened};
+use crate::error::{Code, Error, Result};
+use crate::expr::{Assignment, Change, merge};
+use crate::output::{self, SCHEMA_VERSION, Tone};
+
+/// What to write.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// NAME=VALUE, NAME.FIELD=VALUE with a number or the name of a value, or 0xOFFSET=VALUE.
+    #[arg(required = true, value_name = "REGISTER=VALUE", allow_hyphen_values = true)]
+    assignments: Vec<String>,
+    /// Really write; without it, only what would change is shown.
+    #[arg(long)]
+    write: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    offset: String,
+    /// What it read before; absent where reading would mean nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<String>,
+    new: String,
+    /// What it read after the write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<String>,
+}
+
+/// One write, with what the register read before.
+struct Planned {
+    change: Change,
+    old: Option<u32>,
+    new: u32,
+    now: Option<u32>,
+}
+
+/// Shows what would change, and with `--write` changes it.
+pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
+    // Nothing is written, and nothing opened, unless all of it makes sense.
+    let assignments: Result<Vec<_>> = args.assignments.iter().map(|text| Assignment::parse(text)).collect();
+    let assignments = assignments?;
+    merge(&assignments, None)?;
+    let opened = cx.open()?;
+    if args.write && opened.access != Access::Full {
+        return Err(Error::new(Code::Refused, format!("{} cannot be written", opened.spec))
+            .next("nova -d sim:ga102 reg write ..."));
+    }
+    let changes = merge(&assignments, family(&opened))?;
+    let planned: Result<Vec<_>> = changes.into_iter().map(|change| plan(change, &opened)).collect();
+    let mut planned = planned?;
+    if args.write {
+        for write in &mut planned {
+            perform(write, &opened)?;
+        }
+    }
+    print(&planned, args.write, &opened, cx)
+}
+
+fn plan(change: Change, opened: &Opened) -> Result<Planned> {
+    let readable = change.target.entry().is_none_or(|entry| entry.access.readable());
+    let old = if readable { Some(opened.bus.read(change.target.offset, change.target.width)?) } else { None };
+    let new = change.apply(if change.needs_old() { old } else { None });
+    Ok(Planned { change, old, new, now: None })
+}
+
+fn perform(write: &mut Planned, opened: &Opened) -> Result<()> {
+    let target = write.change.target;
+    opened.bus.write(target.offset, target.width, write.new)?;
+    if write.old.is_some() {
+        write.now = Some(opened.bus.read(target.offset, target.width)?);
+    }
+    Ok(())
+}
+
+fn print(planned: &[Planned], written: bool, opened: &Opened, cx: &mut Context) -> Result<()> {
+    if !cx.out.is_table() {
+        let writes: Vec<_> = planned.iter().map(row).collect();
+        let device = opened.spec.to_string();
+        return cx.out.object(&serde_json::json!({
+            "schema_version": SCHEMA_VERSION, "device": device, "written": written, "writes": writes,
+        }));
+    }
+    for write in planned {
+        let target = &write.change.target;
+        let hex = |value: u32| decode::hex(value, target.width);
+        let (old, new) = (write.old.map_or_else(|| "?".to_owned(), hex), hex(write.new));
+        cx.out.line(format_args!("{}  {old} -> {new}", target.name()));
+        fields(write, cx);
+        if let Some(now) = write.now.filter(|now| *now != write.new) {
+            let text = format!("  reads {} now", hex(now));
+            let text = cx.out.paint(Tone::Dim, text);
+            cx.out.line(text);
+        }
+    }
+    if !written {
+        output::note("dry run, nothing was written; add --write to write");
+    }
+    Ok(())
+}
+
+fn row(write: &Planned) -> Row {
+    let target = &write.change.target;
+    let hex = |value: u32| decode::hex(value, target.width);
+    Row {
+        name: target.name(),
+        offset: output::offset(target.offset),
+        old: write.old.map(hex),
+        new: hex(write.new),
+        now: write.now.map(hex),
+    }
+}
+
+/// The fields that change.
+fn fields(write: &Planned, cx: &mut Context) {
+    let Some(entry) = write.change.target.entry() else { return };
+    let before = write.old.map(|old| decode::fields(entry, old));
+    for (place, field) in decode::fields(entry, write.new).iter().enumerate() {
+        let old = before.as_ref().and_then(|fields| fields.get(place));
+        if old == Some(field) {
+            continue;
+        }
+        let text = |field: &decode::Field| {
+            let named = field.named.map(|name| format!(" {name}")).unwrap_or_default();
+            format!("{:#x}{named}", field.value)
+        };
+        let old = old.map_or_else(|| "?".to_owned(), text);
+        cx.out.line(format_args!("  {}: {old} -> {}", field.name, text(field)));
+    }
+}

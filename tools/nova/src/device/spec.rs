@@ -1,0 +1,103 @@
+//! Device specs: `sim:ga102`, `replay:FILE`, `pci:0000:01:00.0`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use nova_core::chip::Chipset;
+use nova_sim_glue::spec::{SimSpec, SpecError};
+use nova_vfio_glue::sysfs::Address;
+
+use crate::error::{Error, Result};
+
+/// A device, as described on the command line.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Spec {
+    /// A simulated GPU.
+    Sim(Box<Sim>),
+    /// A recorded one.
+    Replay(PathBuf),
+    /// A real one.
+    Pci(Address),
+}
+
+/// A simulated GPU, and how it was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sim {
+    /// What to simulate.
+    pub(crate) spec: SimSpec,
+    text: String,
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sim(sim) => write!(f, "sim:{}", sim.text),
+            Self::Replay(path) => write!(f, "replay:{}", path.display()),
+            Self::Pci(address) => write!(f, "pci:{address}"),
+        }
+    }
+}
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        match kind {
+            "sim" => sim(rest),
+            "replay" if rest.is_empty() => {
+                Err(Error::usage("replay: names no file").next("nova -d replay:FILE info"))
+            }
+            "replay" => Ok(Self::Replay(rest.into())),
+            "pci" => {
+                let address = rest.parse::<Address>();
+                address.map(Self::Pci).map_err(|error| Error::usage(error.to_string()).next("nova list"))
+            }
+            _ if Chipset::by_name(kind).is_some() => {
+                Err(Error::usage(format!("{text:?} does not say what kind of device it is"))
+                    .next(format!("nova -d sim:{text} info")))
+            }
+            _ => Err(Error::usage(format!("{text:?} is no device; it starts with sim:, replay: or pci:"))
+                .next("nova list")),
+        }
+    }
+}
+
+fn sim(text: &str) -> Result<Spec> {
+    let fail = |error: SpecError| {
+        let near = match &error {
+            SpecError::Chip { near, .. } => near.first().map(|chip| chip.to_ascii_lowercase()),
+            _ => None,
+        };
+        let next = near.map_or_else(|| "nova list".to_owned(), |chip| format!("nova -d sim:{chip} info"));
+        Error::usage(format!("sim:{text}: {error}")).next(next)
+    };
+    let spec = text.parse().map_err(fail)?;
+    Ok(Spec::Sim(Box::new(Sim { spec, text: text.to_owned() })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_read_and_print_the_same() {
+        for text in ["sim:ga102", "sim:gb202,firewall", "replay:/tmp/a b.trace", "pci:0000:01:00.0"] {
+            assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
+        }
+        assert_eq!("pci:01:00.0".parse::<Spec>().unwrap().to_string(), "pci:0000:01:00.0");
+    }
+
+    #[test]
+    fn a_misspelt_chip_is_met_with_the_nearest() {
+        let message = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
+        assert!(message("sim:ga105").contains("did you mean"));
+        assert!(message("sim:ga105").contains("nova -d sim:ga1"), "{}", message("sim:ga105"));
+        assert!(message("sim:voodoo").ends_with("try: nova list"));
+        assert!(message("ga102").contains("sim:ga102"));
+        for bad in ["", "sim:", "replay:", "pci:", "usb:1"] {
+            assert!(bad.parse::<Spec>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A trace, read whole: its accesses, and what its other lines say.
+
+use std::fs;
+use std::path::Path;
+
+use nova_backends::access::{Access, Op, Width};
+use nova_backends::trace::{Event, parse_any};
+use nova_core::chip::{Chipset, Family};
+
+use super::PciId;
+use crate::error::{Error, Result};
+
+/// A trace in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TraceFile {
+    /// The accesses, in order.
+    pub(crate) accesses: Vec<Access>,
+    /// Remarks of the recorder: before which access, when, and what.
+    pub(crate) marks: Vec<(usize, u64, String)>,
+    /// Attributes of nova's own traces.
+    pub(crate) attributes: Vec<(String, String)>,
+    /// The traced GPU, in an mmiotrace log.
+    pub(crate) pci: Option<PciId>,
+    /// Size of its BAR0.
+    pub(crate) bar0_size: Option<u64>,
+    /// The driver that was traced.
+    pub(crate) driver: Option<String>,
+    /// Accesses that were lost.
+    pub(crate) lost: u64,
+    /// Accesses to something else, or that the tracer could not decode.
+    pub(crate) foreign: u64,
+}
+
+impl TraceFile {
+    /// Reads a trace in either format.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or a line makes no sense.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|error| Error::file("read", path, &error))?;
+        let wrong = |what: String| {
+            Error::usage(format!("{}: {what}", path.display())).next("nova trace record -o FILE all")
+        };
+        let text = str::from_utf8(&bytes).map_err(|error| {
+            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+            wrong(format!("line {line}: it is not text, so not a trace"))
+        })?;
+        Self::parse(text).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Reads the text of a trace.
+    ///
+    /// # Errors
+    ///
+    /// The first line that makes no sense.
+    pub(crate) fn parse(text: &str) -> Result<Self, nova_backends::trace::Error> {
+        let mut file = Self::default();
+        for event in parse_any(text)? {
+            file.take(event?);
+        }
+        Ok(file)
+    }
+
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Access(access) => self.accesses.push(access),
+            Event::Mark { time_ns, text } => self.marks.push((self.accesses.len(), time_ns, text.to_owned())),
+            Event::Header(header) => {
+                let pairs = header.attributes().map(|(key, value)| (key.to_owned(), value.to_owned()));
+                self.attributes.extend(pairs);
+            }
+            Event::Device(device) if device.vendor == nova_vfio_glue::sysfs::VENDOR && self.pci.is_none() => {
+                self.pci =
+                    Some(PciId { vendor: device.vendor, device: device.device, class: 0, revision: 0 });
+                self.bar0_size = Some(device.sizes[0]);
+                self.driver = (!device.driver.is_empty()).then(|| device.driver.to_owned());
+            }
+            Event::Gap { lost } => self.lost = self.lost.saturating_add(lost),
+            Event::Foreign { .. } | Event::Unknown { .. } => self.foreign += 1,
+            _ => (),
+        }
+    }
+
+    /// An attribute of nova's own traces.
+    pub(crate) fn attribute(&self, key: &str) -> Option<&str> {
+        self.attributes.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The chip that was traced: what the header says, or else BOOT_0 as the trace has it.
+    pub(crate) fn chipset(&self) -> Option<Chipset> {
+        let said = self.attribute("chip").and_then(Chipset::by_name);
+        said.or_else(|| Chipset::from_id(self.first_read(0)? >> 20 & 0x1ff))
+    }
+
+    /// Whose registers the trace is about.
+    pub(crate) fn family(&self) -> Option<Family> {
+        self.chipset().map(Chipset::family)
+    }
+
+    /// What the first good read of a register answered.
+    pub(crate) fn first_read(&self, offset: u32) -> Option<u32> {
+        let wanted = |access: &&Access| {
+            access.op == Op::Read
+                && access.width == Width::W32
+                && access.offset == offset
+                && access.error.is_none()
+        };
+        self.accesses.iter().find(wanted).map(|access| access.value)
+    }
+}

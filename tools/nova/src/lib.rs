@@ -1,0 +1,54 @@
+//! The `nova` tool as a library: what the binary runs, and what fuzz targets and tests call.
+//!
+//! One file and one `run` per subcommand, in [`command`]. The rest is what they share.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod command;
+mod decode;
+mod device;
+mod error;
+mod expr;
+pub mod fuzzing;
+mod host;
+mod output;
+mod scenario;
+mod stress;
+mod value;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use command::Cli;
+use error::{Code, Error};
+
+/// Runs the tool with these arguments, the first of which is its own name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let result = match Cli::try_parse_from(args) {
+        Ok(cli) => cli.run(),
+        Err(error) => usage(&error),
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if error.code() != Code::Ok {
+        output::note(format_args!("nova: {error}"));
+    }
+    ExitCode::from(error.code() as u8)
+}
+
+/// What clap has to say: help on standard output, mistakes on one line.
+fn usage(error: &clap::Error) -> Result<(), Error> {
+    if !error.use_stderr() {
+        // A reader that went away has seen enough help.
+        let _ = error.print();
+        return Ok(());
+    }
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim);
+    let what: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    let tips = lines.filter(|line| line.starts_with("tip:") || line.starts_with("[possible values"));
+    let parts: Vec<_> = what.into_iter().chain(tips).collect();
+    let what = parts.join(" ");
+    Err(Error::usage(what.strip_prefix("error: ").unwrap_or(&what)).next("nova --help"))
+}

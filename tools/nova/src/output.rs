@@ -1,0 +1,191 @@
+//! What goes to standard output: tables for people, JSON for scripts.
+//!
+//! Output is gathered and written when the command has succeeded, so a failing one leaves nothing
+//! behind. A command that goes on for a while flushes as it goes.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// Version of the JSON objects. It changes when a field changes its meaning or goes away.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object per line.
+    Ndjson,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    fn enabled(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                !refused && io::stdout().is_terminal()
+            }
+        }
+    }
+}
+
+/// A colour with a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// All is well.
+    Good,
+    /// Something is wrong.
+    Bad,
+    /// Less important.
+    Dim,
+}
+
+/// Standard output.
+#[derive(Debug)]
+pub(crate) struct Out {
+    format: Format,
+    color: bool,
+    buffer: Vec<u8>,
+}
+
+impl Out {
+    /// Output in this form.
+    pub(crate) fn new(format: Format, color: Color) -> Self {
+        Self { format, color: color.enabled(), buffer: Vec::new() }
+    }
+
+    /// How data is printed.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether people read this.
+    pub(crate) fn is_table(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// Prints a line of text.
+    pub(crate) fn line(&mut self, text: impl Display) {
+        // Writing to a Vec cannot fail.
+        let _ = writeln!(self.buffer, "{text}");
+    }
+
+    /// Prints an object: over several lines as `json`, on one as `ndjson`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made into JSON.
+    pub(crate) fn object(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = match self.format {
+            Format::Ndjson => serde_json::to_string(value),
+            _ => serde_json::to_string_pretty(value),
+        };
+        self.line(text.map_err(json_error)?);
+        Ok(())
+    }
+
+    /// Prints an object on one line, whatever the form: one of many.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made into JSON.
+    pub(crate) fn record(&mut self, value: &impl Serialize) -> Result<()> {
+        self.line(serde_json::to_string(value).map_err(json_error)?);
+        Ok(())
+    }
+
+    /// Prints a table.
+    pub(crate) fn table(&mut self, table: &Table) {
+        for line in table.lines() {
+            self.line(line.trim_end());
+        }
+    }
+
+    /// `text` in a colour, where there are colours.
+    pub(crate) fn paint(&self, tone: Tone, text: impl Display) -> String {
+        let code = match tone {
+            _ if !self.color => return text.to_string(),
+            Tone::Good => "32;1",
+            Tone::Bad => "31;1",
+            Tone::Dim => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// Writes what has been gathered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::closed`] when nobody reads any more.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&self.buffer)?;
+        self.buffer.clear();
+        stdout.flush()?;
+        Ok(())
+    }
+}
+
+fn json_error(error: serde_json::Error) -> Error {
+    Error::usage(format!("cannot be written as JSON: {error}"))
+}
+
+/// A table with these column heads and no lines.
+pub(crate) fn table<const N: usize>(heads: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(heads);
+    if io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// Names and values, one pair per line.
+pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<_> = rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    lines.join("\n")
+}
+
+/// A 32-bit word as all output has it.
+pub(crate) fn hex(word: u32) -> String {
+    format!("{word:#010x}")
+}
+
+/// An offset in BAR0 as all output has it.
+pub(crate) fn offset(bytes: u32) -> String {
+    format!("{bytes:#08x}")
+}
+
+/// A message to people, on standard error.
+pub(crate) fn note(text: impl Display) {
+    // Nobody to tell if it fails.
+    let _ = writeln!(io::stderr(), "{text}");
+}
