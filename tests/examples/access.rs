@@ -3,6 +3,10 @@
 //!
 //! It is compiled to assembly and never run.
 #![allow(missing_docs, reason = "the pairs speak for themselves")]
+#![allow(
+    clippy::no_mangle_with_rust_abi,
+    reason = "the names are looked up in the assembly, nobody links them"
+)]
 
 use nova_backends::mmio::Mmio;
 use nova_core::Error;

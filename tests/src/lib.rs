@@ -1,4 +1,5 @@
 //! Helpers shared by the cross-crate suites.
+#![allow(clippy::missing_panics_doc, reason = "helpers of tests panic where a test fails")]
 
 pub mod bench;
 pub mod fault_loop;

@@ -153,7 +153,7 @@ impl Life<'_> {
         for _ in 0..world.random(3) {
             self.old.extend(self.bench.client());
         }
-        for _ in 0..1 + world.random(6) {
+        for _ in 0..=world.random(6) {
             let at = world.now() + Nanos(world.random(300_000));
             let action = Action::draw(self.bench, self.notes);
             world.post(at, action.name(), move |world| action.run(world));

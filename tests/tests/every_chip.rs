@@ -85,7 +85,7 @@ fn an_alarm_survives_sleep() {
         bench.device.suspend(&mut outside, limit).expect("sleeps");
         bench.world.expect_no_access(&bench.gpu);
         bench.world.run_for(Nanos::from_millis(20));
-        bench.gpu.with(|gpu| gpu.lower_fence());
+        bench.gpu.with(nova_sim_glue::gpu::SimGpu::lower_fence);
         let asleep = client.call(&mut outside, |_| Ok(()));
         assert_eq!(asleep, Err(SessionError::Refused(Refused::Suspended)));
         bench.device.resume(&mut outside).expect("wakes up");

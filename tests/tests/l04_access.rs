@@ -36,14 +36,15 @@ fn compile() -> BTreeMap<String, Vec<String>> {
 
 fn parse(assembly: &str) -> BTreeMap<String, Vec<String>> {
     let mut functions = BTreeMap::<String, Vec<String>>::new();
-    let mut current = None;
+    let mut current = String::new();
     for line in assembly.lines() {
         if let Some(label) = line.strip_suffix(':').filter(|l| !l.starts_with(['.', '\t', ' '])) {
-            current = Some(label.to_owned());
-        } else if let (Some(name), Some(code)) = (&current, line.strip_prefix('\t')) {
-            if !code.starts_with(['.', '#']) {
-                functions.entry(name.clone()).or_default().push(code.replace('\t', " "));
-            }
+            label.clone_into(&mut current);
+        }
+        // Not directives and comments.
+        let code = line.strip_prefix('\t').filter(|code| !code.starts_with(['.', '#']));
+        if let Some(code) = code {
+            functions.entry(current.clone()).or_default().push(code.replace('\t', " "));
         }
     }
     functions
