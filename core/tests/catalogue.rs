@@ -111,7 +111,10 @@ fn every_place_is_aligned_and_inside_the_window_and_in_a_named_range() {
         assert_eq!(offset % found.entry.width, 0, "{found}");
         assert!(offset <= WINDOW_SIZE - found.entry.width, "{found}");
         assert_eq!(found.entry.place(found.instance, found.index), Some(offset), "{found}");
-        assert!(unit_of(offset).is_some(), "{found} at {offset:#x}");
+        assert!(
+            unit_of(offset).is_some(),
+            "{found} at {offset:#x} is in no range: add its unit to core/src/regs/range.rs"
+        );
     }
 }
 
@@ -441,7 +444,6 @@ fn field(register: &str, field: &str, value: u32) -> u32 {
 
 #[test]
 fn chips_are_sorted_by_id_and_found_by_id_and_name() {
-    assert_eq!(Chipset::ALL.len(), 30);
     for pair in Chipset::ALL.windows(2) {
         assert!(pair[0].id() < pair[1].id(), "{} {}", pair[0], pair[1]);
     }

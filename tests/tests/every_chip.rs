@@ -1,5 +1,6 @@
 //! The whole driver on every simulated chip: bind, time, alarm, interrupt, sleep, remove, bind again.
 
+use nova_core::bus::Offset;
 use nova_core::chip::Chipset;
 use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
@@ -93,5 +94,30 @@ fn an_alarm_survives_sleep() {
         let fired = client.call(&mut outside, |cx| Ok(Gpu::fired(cx, id))).expect("is bound");
         assert!(fired.is_some(), "the alarm was forgotten");
         bench.device.remove(&mut outside).expect("is removed");
+    });
+}
+
+#[test]
+fn remove_leaves_every_register_as_probe_found_it() {
+    for_every_chip(|bench| {
+        let all = || -> Vec<(String, u32)> {
+            let family = bench.gpu.with(|gpu| gpu.family());
+            // PROM and PRAMIN are windows, not state.
+            nova_core::regs::all()
+                .filter(|found| found.families().contains(family) && found.entry.count <= 512)
+                .flat_map(|found| found.elements().collect::<Vec<_>>())
+                .filter_map(|found| {
+                    let at = Offset::new(found.offset()).ok()?;
+                    Some((found.to_string(), bench.gpu.with(|gpu| gpu.peek(at))?))
+                })
+                .collect()
+        };
+        let before = all();
+        bench.probe().expect("binds");
+        bench.world.run_for(Nanos::from_millis(250));
+        bench.device.remove(&mut Outside::new()).expect("is removed");
+        let after = all();
+        let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).collect();
+        assert!(changed.is_empty(), "{changed:?}");
     });
 }

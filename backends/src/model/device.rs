@@ -5,7 +5,7 @@ use nova_core::bus::Offset;
 use super::Cells;
 
 /// What PRI answers for an address that no unit decodes: `0xBADF11xx`. The meaning of the low
-/// byte is not documented (hardware.md 4.3).
+/// byte is not documented (the sources in core's register files 4.3).
 pub const DECODE_ERROR: u32 = 0xBADF_1100;
 
 /// One write as it came over the bus.

@@ -88,10 +88,26 @@ macro_rules! registers {
                 type W = <R as $crate::bus::Register>::Word;
                 let last = <R as $crate::bus::Register>::OFFSET
                     + (<R as $crate::bus::Register>::COUNT - 1) * <R as $crate::bus::Register>::STRIDE;
-                $crate::bus::macros::check_place::<W>(last, <R as $crate::bus::Register>::STRIDE);
+                $crate::bus::macros::check_place::<W>(
+                    last,
+                    <R as $crate::bus::Register>::STRIDE,
+                    concat!(stringify!($name), ": register outside the 16 MiB window, or not at a multiple of its width"),
+                );
                 $(
-                    $crate::bus::macros::check_field::<W>($msb, $lsb);
-                    $($($crate::bus::macros::check_value($msb, $lsb, $value);)+)?
+                    $crate::bus::macros::check_field::<W>(
+                        $msb,
+                        $lsb,
+                        concat!(stringify!($name), ".", stringify!($field), ": a field is msb:lsb, inside its register"),
+                    );
+                    $($($crate::bus::macros::check_value(
+                        $msb,
+                        $lsb,
+                        $value,
+                        concat!(
+                            stringify!($name), ".", stringify!($field), ".", stringify!($value_name),
+                            ": value wider than its field"
+                        ),
+                    );)+)?
                 )+
             };
         )*
@@ -120,6 +136,7 @@ macro_rules! registers {
     (@access rw) => { $crate::bus::ReadWrite };
     (@access w1c) => { $crate::bus::Write1ToClear };
     (@access w1s) => { $crate::bus::Write1ToSet };
+    (@access $other:ident) => { compile_error!(concat!("no access mode is called `", stringify!($other), "`; use ro, wo, rw, w1c or w1s")) };
     (@pure pure) => { $crate::bus::Pure::Yes };
     (@pure effects) => { $crate::bus::Pure::No };
     (@first $first:literal, $($rest:literal,)*) => { $first };
@@ -184,20 +201,18 @@ pub(crate) fn element_in<U, R: InstanceOf<U>>(
 }
 
 /// Compile-time check: the last element is aligned and inside the window.
-pub(crate) const fn check_place<W: Word>(last: u32, stride: u32) {
-    assert!(Offset::<W>::new(last).is_ok(), "register outside the 16 MiB window or unaligned");
-    assert!(stride % W::BYTES == 0, "stride is not a multiple of the register's width");
+pub(crate) const fn check_place<W: Word>(last: u32, stride: u32, otherwise: &str) {
+    assert!(Offset::<W>::new(last).is_ok() && stride % W::BYTES == 0, "{}", otherwise);
 }
 
 /// Compile-time check: a field lies inside its word.
-pub(crate) const fn check_field<W: Word>(msb: u32, lsb: u32) {
-    assert!(lsb <= msb, "a field is written msb:lsb");
-    assert!(msb < W::BYTES * 8, "field outside its register");
+pub(crate) const fn check_field<W: Word>(msb: u32, lsb: u32, otherwise: &str) {
+    assert!(lsb <= msb && msb < W::BYTES * 8, "{}", otherwise);
 }
 
 /// Compile-time check: a named value fits its field.
-pub(crate) const fn check_value(msb: u32, lsb: u32, value: u32) {
-    assert!(value <= u32::MAX >> (31 - (msb - lsb)), "value wider than its field");
+pub(crate) const fn check_value(msb: u32, lsb: u32, value: u32, otherwise: &str) {
+    assert!(value <= u32::MAX >> (31 - (msb - lsb)), "{}", otherwise);
 }
 
 /// A field set to a constant, or a compile error when the constant does not fit.

@@ -234,6 +234,9 @@ macro_rules! valid_on {
         Tu102 Ga100 Ga102 Gh100 PreHopper Ampere TuringGa100); };
     (blackwell, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gb100 Gb202); };
     (historic, $r:ty) => {};
+    ($other:ident, $r:ty) => {
+        compile_error!(concat!("no set of families is called `", stringify!($other), "`; see chip/family.rs"));
+    };
 }
 pub(crate) use valid_on;
 

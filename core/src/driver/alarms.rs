@@ -23,11 +23,17 @@ impl<H: Host> Gpu<H> {
     /// See [`Timer::schedule`](crate::units::timer::Timer::schedule).
     pub fn schedule<C>(cx: &Bound<'_, Self, C>, at: u64) -> Result<AlarmId, Error> {
         let gpu = cx.data();
-        let (id, due) = gpu.timer.schedule(Self::io(cx), at)?;
-        if due > 0 {
+        let scheduled = gpu.timer.schedule(Self::io(cx), at);
+        if !matches!(scheduled, Ok((_, 0))) {
+            // On an error as well: others may have been found due before it.
             cx.wake_sessions();
         }
-        if let Rearm::At(at) = gpu.next_backstop(cx)? {
+        let (id, _due) = scheduled?;
+        let backstop = gpu.next_backstop(cx).inspect_err(|_| {
+            // The caller is not told its id, so nobody could ever ask for it.
+            gpu.timer.forget(id);
+        })?;
+        if let Rearm::At(at) = backstop {
             // Refused only if probe had not registered it.
             let _ = cx.arm(&Self::ALARM_BACKSTOP, at);
         }

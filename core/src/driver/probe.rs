@@ -5,7 +5,7 @@ use crate::bus::{Bus, Io};
 use crate::chip::{Chip, Unsupported, firewall};
 use crate::error::Error;
 use crate::hal::{Host, log};
-use crate::lifecycle::{Removing, Starting};
+use crate::lifecycle::{Failure as _, Removing, Starting};
 use crate::units::boot as gfw;
 use crate::units::intr::Source;
 
@@ -31,8 +31,24 @@ pub(super) fn nothing<H: Host>(_cx: &Removing<'_, Gpu<H>>) -> Result<(), Error> 
     Ok(())
 }
 
+/// A step that fails leaves things as they were: what it had done of its work is taken back, as far as
+/// the device takes it.
+fn or_undo<T>(done: Result<T, Error>, undo: impl FnOnce() -> Result<(), Error>) -> Result<T, Error> {
+    if done.as_ref().is_err_and(|error| !error.is_gone()) {
+        // The first error is the one to tell.
+        let _ = undo();
+    }
+    done
+}
+
 pub(super) fn flush_up<H: Host>(cx: &Starting<'_, Gpu<H>>) -> Result<(), Error> {
-    cx.data().flush.install(Gpu::io(cx))
+    let (flush, io) = (&cx.data().flush, Gpu::io(cx));
+    or_undo(flush.install(io), || flush.uninstall(io))
+}
+
+pub(super) fn flush_sleep<H: Host>(cx: &Removing<'_, Gpu<H>>) -> Result<(), Error> {
+    let (flush, io) = (&cx.data().flush, Gpu::io(cx));
+    or_undo(flush.uninstall(io), || flush.install(io))
 }
 
 pub(super) fn flush_down<H: Host>(cx: &Removing<'_, Gpu<H>>) -> Result<(), Error> {
@@ -48,28 +64,38 @@ pub(super) fn timer_down<H: Host>(cx: &Removing<'_, Gpu<H>>) -> Result<(), Error
 }
 
 pub(super) fn timer_sleep<H: Host>(cx: &Removing<'_, Gpu<H>>) -> Result<(), Error> {
-    cx.data().timer.suspend(Gpu::io(cx), cx.host())
+    let (timer, io) = (&cx.data().timer, Gpu::io(cx));
+    or_undo(timer.suspend(io, cx.host()), || timer.service(io).map(drop))
 }
 
 pub(super) fn timer_wake<H: Host>(cx: &Starting<'_, Gpu<H>>) -> Result<(), Error> {
-    cx.data().timer.resume(Gpu::io(cx), cx.host())?;
+    let (timer, io) = (&cx.data().timer, Gpu::io(cx));
+    or_undo(timer.resume(io, cx.host()), || timer.stop(io))?;
     cx.wake_sessions();
     Ok(())
 }
 
 pub(super) fn intr_up<H: Host>(cx: &Starting<'_, Gpu<H>>) -> Result<(), Error> {
     let (gpu, io) = (cx.data(), Gpu::io(cx));
-    gpu.intr.start(io)?;
-    for source in [gpu.timer.alarm_source(), Source::COUNTDOWN, Source::CPU_DOORBELL] {
-        gpu.intr.enable(io, source)?;
-    }
-    Ok(())
+    let enable = || {
+        gpu.intr.start(io)?;
+        [gpu.timer.alarm_source(), Source::COUNTDOWN, Source::CPU_DOORBELL]
+            .into_iter()
+            .try_for_each(|source| gpu.intr.enable(io, source))
+    };
+    or_undo(enable(), || gpu.intr.stop(io))
 }
 
 pub(super) fn intr_down<H: Host>(cx: &Removing<'_, Gpu<H>>) -> Result<(), Error> {
     cx.data().intr.stop(Gpu::io(cx))
 }
 
+pub(super) fn intr_sleep<H: Host>(cx: &Removing<'_, Gpu<H>>) -> Result<(), Error> {
+    let (intr, io) = (&cx.data().intr, Gpu::io(cx));
+    or_undo(intr.stop(io), || intr.resume(io))
+}
+
 pub(super) fn intr_wake<H: Host>(cx: &Starting<'_, Gpu<H>>) -> Result<(), Error> {
-    cx.data().intr.resume(Gpu::io(cx))
+    let (intr, io) = (&cx.data().intr, Gpu::io(cx));
+    or_undo(intr.resume(io), || intr.stop(io))
 }

@@ -12,7 +12,8 @@ use crate::hal::{Entrant, Event, Host, Outcome, Ticket};
 pub(super) type GateOf<D, const N: usize> = <<D as Driver>::Host as Host>::Gate<N>;
 pub(super) type ClaimOf<'a, D, const N: usize> = Claim<'a, Body<D, N>, GateOf<D, N>>;
 
-/// A device that a driver `D` can be bound to, with room for `N` entries and steps.
+/// A device that a driver `D` can be bound to, with room for `N` entries and steps together. Entry ids
+/// are below `N`, too: each is a lane of the gate.
 ///
 /// It is the one object that everything refers to: it owns the driver's state and its resources while
 /// a driver is bound, and stays usable, empty, before and after. It needs a place that outlives every

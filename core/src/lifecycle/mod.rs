@@ -4,9 +4,15 @@
 //! Inside, a [`Token`] proves it, and an access to the device is a bare access. Remove closes the gate,
 //! waits for whoever is inside, quiesces everything in reverse, and only then frees anything.
 //!
-//! Read in this order: `state` (the states and their table), `gated` (the one audited module),
-//! `device` (the cell and how it is entered), `probe`, `remove` with `teardown`, `suspend`, `session`.
-//! `docs/lifecycle.md` has the argument why it is sound.
+//! Words: an *entry* is a callback that the driver declares; its id is its *lane* in the gate. A *binding*
+//! is the time from probe to removed; its number is the *generation*. A *ticket* is lane and generation,
+//! what a host keeps. A *visit* is one call inside the gate. The *claim* is the right to change the
+//! device, one at a time. The *body* is what a bound device owns.
+//!
+//! Read in this order: `step`, `entry` and `token` (what a driver sees), `state`, `gated` (the one
+//! audited module), `hal::callback` (what a host keeps), `registry`, `device` (the cell and how it is
+//! entered), `probe`, `remove` with `teardown`, `suspend`, `session`. `docs/lifecycle.md` has the
+//! argument why it is sound.
 //!
 //! Nothing in here knows what a GPU is.
 

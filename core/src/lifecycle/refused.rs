@@ -9,7 +9,7 @@ use core::fmt;
 pub enum Refused {
     /// No driver is bound (yet).
     NotBound,
-    /// The device sleeps. A parked entry runs after resume.
+    /// The device sleeps, or its gate is just being opened. A parked entry runs as soon as it is open.
     Suspended,
     /// The device is being removed.
     Removing,
@@ -34,7 +34,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotBound => "no driver is bound to the device; bind one first",
-            Self::Suspended => "the device is suspended; try again after resume",
+            Self::Suspended => "the device is asleep; try again after resume",
             Self::Removing => "the device is being removed",
             Self::Removed => "the device has been removed; open it again once it is back",
             Self::Lost => "the device is gone",

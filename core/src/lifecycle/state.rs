@@ -153,7 +153,8 @@ impl StateCell {
         Self(AtomicU8::new(State::Unbound as u8))
     }
 
-    /// The state now. SeqCst, because parking an entry relies on one order of state and park bits.
+    /// The state now. SeqCst, because `lose` and the end of a binding rely on one order of the state and
+    /// the count of losers.
     pub(super) fn get(&self) -> State {
         match self.0.load(Ordering::SeqCst) {
             0 => State::Unbound,

@@ -36,7 +36,8 @@ impl<D: Driver> Step<D> {
         Self { suspend, resume, ..self }
     }
 
-    /// The same step with something to do when the device is gone and cannot be talked to.
+    /// The same step with something to do when the device cannot be talked to: it is gone, was found
+    /// gone by this step's reverse, or is asleep while it is removed.
     #[must_use]
     pub const fn when_lost(self, lost: Gone<D>) -> Self {
         Self { lost, ..self }

@@ -2,10 +2,14 @@
 
 use super::{IntrHal, tu102};
 use crate::bus::Bus;
+use crate::chip::HopperUp;
 use crate::error::Error;
 use crate::units::pri::Checked;
 
-pub(super) static HAL: Hal = Hal;
+/// For a chip that is proven to be one of these.
+pub(super) fn hal<B: Bus>(_chip: HopperUp) -> &'static dyn IntrHal<B> {
+    &Hal
+}
 
 /// Subtrees of sixteen leaves.
 const SUBTREES: u32 = 0xff;
@@ -15,6 +19,9 @@ pub(super) struct Hal;
 impl<B: Bus> IntrHal<B> for Hal {
     fn leaves(&self) -> usize {
         16
+    }
+    fn subtrees(&self) -> u32 {
+        SUBTREES
     }
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
         tu102::hold(io, SUBTREES)
@@ -27,6 +34,9 @@ impl<B: Bus> IntrHal<B> for Hal {
         Ok(())
     }
     fn legacy_pending(&self, _io: Checked<'_, B>, _enabled: u32) -> Result<u32, Error> {
+        Ok(0)
+    }
+    fn legacy_enabled(&self, _io: Checked<'_, B>) -> Result<u32, Error> {
         Ok(0)
     }
     fn legacy_enable(&self, _io: Checked<'_, B>, _bits: u32, _on: bool) -> Result<(), Error> {

@@ -34,6 +34,8 @@ pub const MAX_COUNTED: usize = 32;
 trait IntrHal<B: Bus>: Sync {
     /// Leaves of the tree.
     fn leaves(&self) -> usize;
+    /// The top bits of all subtrees.
+    fn subtrees(&self) -> u32;
     /// Holds all interrupts back.
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error>;
     /// Lets them through; what is pending announces itself again.
@@ -42,6 +44,8 @@ trait IntrHal<B: Bus>: Sync {
     fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error>;
     /// Reads what is pending outside the tree, of the sources in `enabled`.
     fn legacy_pending(&self, io: Checked<'_, B>, enabled: u32) -> Result<u32, Error>;
+    /// Reads which sources outside the tree are enabled.
+    fn legacy_enabled(&self, io: Checked<'_, B>) -> Result<u32, Error>;
     /// Enables or disables a source outside the tree.
     fn legacy_enable(&self, io: Checked<'_, B>, bits: u32, on: bool) -> Result<(), Error>;
 }
@@ -66,7 +70,8 @@ pub struct Counts {
     pub spurious: u32,
     /// Sources disabled because nobody knew them.
     pub unhandled: u32,
-    /// Sources disabled because they came too often.
+    /// Sources disabled because they came too often, and times all were held back because messages
+    /// kept coming that led nowhere.
     pub storms: u32,
 }
 
@@ -78,6 +83,8 @@ struct State {
     counts: Counts,
     by_source: LinearMap<Source, u32, MAX_COUNTED>,
     storms: Storms,
+    /// Everything is held back: messages kept coming that led nowhere.
+    stormy: bool,
 }
 
 /// The interrupt unit of one GPU.
@@ -90,9 +97,12 @@ impl<H: Host> Intr<H> {
     /// The interrupts of `chip`.
     pub fn new(chip: &Chip) -> Self {
         let hal: &'static dyn IntrHal<H::Bus> = match chip.proof() {
-            FamilyProof::Tu102(_) => &tu102::TURING,
-            FamilyProof::Ga100(_) | FamilyProof::Ga102(_) => &tu102::AMPERE,
-            FamilyProof::Gh100(_) | FamilyProof::Gb100(_) | FamilyProof::Gb202(_) => &gh100::HAL,
+            FamilyProof::Tu102(p) => tu102::turing(p),
+            FamilyProof::Ga100(p) => tu102::ampere(p.into()),
+            FamilyProof::Ga102(p) => tu102::ampere(p.into()),
+            FamilyProof::Gh100(p) => gh100::hal(p.into()),
+            FamilyProof::Gb100(p) => gh100::hal(p.into()),
+            FamilyProof::Gb202(p) => gh100::hal(p.into()),
         };
         let state = State {
             leaves: [0; 16],
@@ -100,6 +110,7 @@ impl<H: Host> Intr<H> {
             counts: Counts::default(),
             by_source: LinearMap::new(),
             storms: Storms::new(),
+            stormy: false,
         };
         Self { hal, state: H::Lock::new(state) }
     }
@@ -142,6 +153,23 @@ impl<H: Host> Intr<H> {
             self.hal.legacy_enable(io, legacy, true)?;
         }
         self.hal.rearm_message(io)?;
+        self.hal.release(io)?;
+        for (leaf, bits) in (0u32..).zip(leaves).filter(|(_, bits)| *bits != 0) {
+            tu102::verify_leaf(io, leaf, bits)?;
+        }
+        self.verify_legacy(io, legacy)
+    }
+
+    /// Lets interrupts through again, whatever stopped them: a write that was lost, or a storm. What is
+    /// pending announces itself again. Does no harm at any time; to be called now and then.
+    ///
+    /// # Errors
+    ///
+    /// When an access failed.
+    pub fn nudge(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        self.state.with(|state| state.stormy = false);
+        self.hal.hold(io)?;
+        self.hal.rearm_message(io)?;
         self.hal.release(io)
     }
 
@@ -176,7 +204,8 @@ impl<H: Host> Intr<H> {
     /// Serves everything that is pending: `serve` is called once for each source, its latch cleared.
     ///
     /// Run it for every message. A source that `serve` does not know, or that comes more often than
-    /// a thousand times in ten milliseconds, is disabled and counted.
+    /// a thousand times in ten milliseconds, is disabled and counted. When messages keep coming that
+    /// lead nowhere, all are held back until the next [`nudge`](Self::nudge).
     ///
     /// # Errors
     ///
@@ -188,21 +217,23 @@ impl<H: Host> Intr<H> {
         clock: &impl Clock,
         mut serve: impl FnMut(Source) -> Result<Served, Error>,
     ) -> Result<Irq, Error> {
-        self.hal.hold(io)?;
-        self.hal.rearm_message(io)?;
-        let pending = self.pending(io)?;
-        let mut result = Ok(());
-        for source in pending.sources() {
-            let served = self.serve_one(io, clock, source, &mut serve);
-            result = result.and(served);
+        if self.state.with(|state| state.stormy) {
+            // Not re-armed either: where the tops cannot be held back, that ends the messages.
+            self.hal.hold(io)?;
+            return Ok(Irq::None);
         }
-        self.state.with(|state| {
-            let counter =
-                if pending.is_empty() { &mut state.counts.spurious } else { &mut state.counts.served };
-            *counter = counter.saturating_add(1);
-        });
-        result.and(self.hal.release(io))?;
-        Ok(if pending.is_empty() { Irq::None } else { Irq::Handled })
+        let served = self.serve_pending(io, clock, &mut serve);
+        if !matches!(served, Ok(Irq::Handled)) && self.is_storm(clock) {
+            // Something comes again and again that cannot be seen, or not be cleared.
+            return served;
+        }
+        let released = self.hal.release(io);
+        if served.is_err() || released.is_err() {
+            // One of the writes did not arrive, or something is pending that was not served. From the
+            // start, so that it announces itself again; that this fails as well changes nothing.
+            let _ = self.nudge(io);
+        }
+        released.and(served)
     }
 
     /// The counters.
@@ -219,6 +250,41 @@ impl<H: Host> Intr<H> {
     pub fn for_each_count(&self, mut each: impl FnMut(Source, u32)) {
         let counts = self.state.with(|state| state.by_source.clone());
         counts.iter().for_each(|(source, count)| each(*source, *count));
+    }
+
+    /// Holds everything back and serves what is pending.
+    fn serve_pending(
+        &self,
+        io: Checked<'_, H::Bus>,
+        clock: &impl Clock,
+        serve: &mut impl FnMut(Source) -> Result<Served, Error>,
+    ) -> Result<Irq, Error> {
+        self.hal.hold(io)?;
+        self.hal.rearm_message(io)?;
+        let pending = self.pending(io)?;
+        let mut result = Ok(());
+        for source in pending.sources() {
+            let served = self.serve_one(io, clock, source, serve);
+            result = result.and(served);
+        }
+        self.state.with(|state| {
+            let counter =
+                if pending.is_empty() { &mut state.counts.spurious } else { &mut state.counts.served };
+            *counter = counter.saturating_add(1);
+        });
+        result.map(|()| if pending.is_empty() { Irq::None } else { Irq::Handled })
+    }
+
+    /// Counts a message that led nowhere.
+    fn is_storm(&self, clock: &impl Clock) -> bool {
+        let now = clock.now();
+        self.state.with(|state| {
+            if state.storms.came_empty(now) {
+                state.stormy = true;
+                state.counts.storms = state.counts.storms.saturating_add(1);
+            }
+            state.stormy
+        })
     }
 
     fn serve_one(
@@ -277,14 +343,29 @@ impl<H: Host> Intr<H> {
             state.storms.forget(source);
         });
         match source {
-            Source::Pmc(bit) => self.hal.legacy_enable(io, 1 << bit, on),
+            Source::Pmc(bit) => {
+                self.hal.legacy_enable(io, 1 << bit, on)?;
+                if on { self.verify_legacy(io, 1 << bit) } else { Ok(()) }
+            }
             Source::Vector(vector) => {
+                let (leaf, bit) = (u32::from(vector / 32), 1 << (vector % 32));
                 if on {
                     tu102::leaf_clear(io, vector)?;
                 }
-                tu102::leaf_enable(io, u32::from(vector / 32), 1 << (vector % 32), on)
+                tu102::leaf_enable(io, leaf, bit, on)?;
+                if on { tu102::verify_leaf(io, leaf, bit) } else { Ok(()) }
             }
         }
+    }
+
+    /// Sees that sources outside the tree are enabled.
+    fn verify_legacy(&self, io: Checked<'_, H::Bus>, bits: u32) -> Result<(), Error> {
+        if bits == 0 {
+            return Ok(());
+        }
+        let read = self.hal.legacy_enabled(io)?;
+        let error = Error::Mismatch { register: "NV_PMC_INTR_EN", wrote: bits, read };
+        if read & bits == bits { Ok(()) } else { Err(error) }
     }
 
     fn check(&self, source: Source) -> Result<(), Error> {
@@ -302,7 +383,19 @@ impl<H: Host> Intr<H> {
             tu102::leaf_clear_all(io, leaf)?;
         }
         self.hal.legacy_enable(io, u32::MAX, false)?;
-        // A write that a dead device drops is noticed here.
+        self.verify_quiet(io)?;
+        // All ones, which a dead device reads, were noticed; one that was taken out and put back is not.
         io.alive()
+    }
+
+    /// Sees that no message can be sent: the tops are enough for that, and what we enabled beside them.
+    fn verify_quiet(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        tu102::verify_held(io, self.hal.subtrees())?;
+        let ours = self.state.with(|state| state.legacy);
+        if ours == 0 {
+            return Ok(());
+        }
+        let read = self.hal.legacy_enabled(io)? & ours;
+        if read == 0 { Ok(()) } else { Err(Error::Mismatch { register: "NV_PMC_INTR_EN", wrote: 0, read }) }
     }
 }

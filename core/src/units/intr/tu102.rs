@@ -4,7 +4,7 @@
 
 use super::IntrHal;
 use crate::bus::Bus;
-use crate::chip::{PreHopper, Tu102};
+use crate::chip::{self, PreHopper, Tu102};
 use crate::error::Error;
 use crate::regs::intr::{
     NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF as LEAF,
@@ -15,14 +15,24 @@ use crate::regs::intr::{
     NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR as TOP_EN_CLEAR,
     NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET as TOP_EN_SET,
 };
-use crate::regs::pmc::{NV_PMC_INTR, NV_PMC_INTR_EN_CLEAR, NV_PMC_INTR_EN_SET};
+use crate::regs::pmc::{NV_PMC_INTR, NV_PMC_INTR_EN, NV_PMC_INTR_EN_CLEAR, NV_PMC_INTR_EN_SET};
 use crate::regs::xve::NV_XVE_CYA_2;
 use crate::units::pri::Checked;
 
 /// Turing: both trees.
-pub(super) static TURING: Turing = Turing(Tu102::new());
+pub(super) fn turing<B: Bus>(_chip: Tu102) -> &'static dyn IntrHal<B> {
+    static HAL: Turing = Turing(Tu102::new());
+    &HAL
+}
+
 /// Ampere and Ada: the tree alone.
-pub(super) static AMPERE: Ampere = Ampere(PreHopper::new());
+pub(super) fn ampere<B: Bus>(_chip: chip::Ampere) -> &'static dyn IntrHal<B> {
+    static HAL: Ampere = Ampere(PreHopper::new());
+    &HAL
+}
+
+const LEAF_EN_SET_NAME: &str = "NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET";
+const TOP_EN_SET_NAME: &str = "NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET";
 
 /// Subtrees of eight leaves.
 const SUBTREES: u32 = 0xf;
@@ -33,6 +43,9 @@ pub(super) struct Ampere(PreHopper);
 impl<B: Bus> IntrHal<B> for Turing {
     fn leaves(&self) -> usize {
         8
+    }
+    fn subtrees(&self) -> u32 {
+        SUBTREES
     }
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
         hold(io, SUBTREES)
@@ -49,6 +62,9 @@ impl<B: Bus> IntrHal<B> for Turing {
         }
         Ok(io.on(self.0).read(NV_PMC_INTR.at(0)?)?.get() & enabled)
     }
+    fn legacy_enabled(&self, io: Checked<'_, B>) -> Result<u32, Error> {
+        Ok(io.on(self.0).read(NV_PMC_INTR_EN.at(0)?)?.get())
+    }
     fn legacy_enable(&self, io: Checked<'_, B>, bits: u32, on: bool) -> Result<(), Error> {
         let io = io.on(self.0);
         if on {
@@ -63,6 +79,9 @@ impl<B: Bus> IntrHal<B> for Ampere {
     fn leaves(&self) -> usize {
         8
     }
+    fn subtrees(&self) -> u32 {
+        SUBTREES
+    }
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
         hold(io, SUBTREES)
     }
@@ -73,6 +92,9 @@ impl<B: Bus> IntrHal<B> for Ampere {
         rearm_message(io.on(self.0))
     }
     fn legacy_pending(&self, _io: Checked<'_, B>, _enabled: u32) -> Result<u32, Error> {
+        Ok(0)
+    }
+    fn legacy_enabled(&self, _io: Checked<'_, B>) -> Result<u32, Error> {
         Ok(0)
     }
     fn legacy_enable(&self, _io: Checked<'_, B>, _bits: u32, _on: bool) -> Result<(), Error> {
@@ -113,6 +135,25 @@ pub(super) fn leaf_clear_all<B: Bus>(io: Checked<'_, B>, leaf: u32) -> Result<()
 
 pub(super) fn leaf_enable<B: Bus>(io: Checked<'_, B>, leaf: u32, bits: u32, on: bool) -> Result<(), Error> {
     if on { io.write_word(LEAF_EN_SET.at(leaf)?, bits) } else { io.write_word(LEAF_EN_CLEAR.at(leaf)?, bits) }
+}
+
+/// Sees that these vectors of a leaf can interrupt: they are enabled, and so is their subtree.
+pub(super) fn verify_leaf<B: Bus>(io: Checked<'_, B>, leaf: u32, bits: u32) -> Result<(), Error> {
+    let read = io.read(LEAF_EN_SET.at(leaf)?)?.get();
+    if read & bits != bits {
+        return Err(Error::Mismatch { register: LEAF_EN_SET_NAME, wrote: bits, read });
+    }
+    let (subtree, read) = (1 << (leaf / 2), io.read(TOP_EN_SET)?.get());
+    if read & subtree == 0 {
+        return Err(Error::Mismatch { register: TOP_EN_SET_NAME, wrote: subtree, read });
+    }
+    Ok(())
+}
+
+/// Sees that none of these subtrees can interrupt.
+pub(super) fn verify_held<B: Bus>(io: Checked<'_, B>, subtrees: u32) -> Result<(), Error> {
+    let read = io.read(TOP_EN_SET)?.get() & subtrees;
+    if read == 0 { Ok(()) } else { Err(Error::Mismatch { register: TOP_EN_SET_NAME, wrote: 0, read }) }
 }
 
 pub(super) fn trigger<B: Bus>(io: Checked<'_, B>, vector: u16) -> Result<(), Error> {

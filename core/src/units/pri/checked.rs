@@ -3,7 +3,7 @@
 use tock_registers::fields::FieldValue;
 
 use super::{PriError, PriKind};
-use crate::bus::{Bus, Io, Modifiable, Offset, Place, Readable, Register, Value, Writable};
+use crate::bus::{Bus, Io, Modifiable, Offset, Place, Pure, Readable, Register, Value, Writable};
 use crate::chip::{Any, On, Proof};
 use crate::error::Error;
 use crate::regs::pmc::NV_PMC_BOOT_0;
@@ -13,7 +13,7 @@ const ALL_ONES: u32 = u32::MAX;
 
 /// Typed access whose reads are believed only if they can be true.
 ///
-/// Many polls are satisfied by all-ones (hardware.md lists a dozen in nova-core 7.3). So units read
+/// Many polls are satisfied by all-ones (a dozen of them in nova-core 7.3). So units read
 /// through this type: a read of all ones is confirmed with BOOT_0, which is never all ones on a chip
 /// that works, and a PRI error pattern becomes a typed error. A read that looks like neither costs
 /// one access and two compares. A callback that wants the bare access uses [`Io`].
@@ -69,6 +69,9 @@ impl<'a, B: Bus + ?Sized, A: Proof> Checked<'a, B, A> {
 
     /// Reads a register and believes it only if it can be true.
     ///
+    /// All ones are read once more when the device turns out to be there: the first read may have hit
+    /// a moment in which it was not. Not where a read changes something.
+    ///
     /// # Errors
     ///
     /// [`Error::Gone`], [`Error::Pri`], [`Error::Bus`].
@@ -79,7 +82,12 @@ impl<'a, B: Bus + ?Sized, A: Proof> Checked<'a, B, A> {
     {
         let value = self.read_unchecked(place)?;
         self.judge(place.offset().bytes(), value.get().into())?;
-        Ok(value)
+        if value.get().into() != ALL_ONES || matches!(P::Reg::PURE, Pure::No) {
+            return Ok(value);
+        }
+        let again = self.read_unchecked(place)?;
+        self.judge(place.offset().bytes(), again.get().into())?;
+        Ok(again)
     }
 
     /// Reads a register that may honestly hold any value; the caller checks.

@@ -8,7 +8,11 @@ use crate::regs::ptimer::{NV_PTIMER_ALARM_0, NV_PTIMER_ALARM_INTR};
 use crate::units::intr::Source;
 use crate::units::pri::Checked;
 
-pub(super) static HAL: Hal = Hal(Ampere::new());
+/// For a chip that is proven to be one of these.
+pub(super) fn hal<B: Bus>(_chip: Ampere) -> &'static dyn TimerHal<B> {
+    static HAL: Hal = Hal(Ampere::new());
+    &HAL
+}
 
 pub(super) struct Hal(Ampere);
 

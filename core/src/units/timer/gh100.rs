@@ -15,7 +15,11 @@ use crate::regs::pgc6::{
 use crate::units::intr::Source;
 use crate::units::pri::Checked;
 
-pub(super) static HAL: Hal = Hal(HopperUp::new());
+/// For a chip that is proven to be one of these.
+pub(super) fn hal<B: Bus>(_chip: HopperUp) -> &'static dyn TimerHal<B> {
+    static HAL: Hal = Hal(HopperUp::new());
+    &HAL
+}
 
 pub(super) struct Hal(HopperUp);
 

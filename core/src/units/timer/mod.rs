@@ -27,6 +27,10 @@ use alarm::AlarmQueue;
 pub const STEP: u64 = 32;
 /// The largest time the counter holds, in nanoseconds: 61 bits, about 73 years.
 pub const MAX_TIME: u64 = (1 << 61) - STEP;
+/// The counter runs on while one looks at it; this is far more than a few accesses take.
+const LOOK: Nanos = Nanos::from_secs(1);
+/// Host and GPU clock do not drift apart by more than one part in so many.
+const DRIFT: u64 = 1_000;
 /// The longest countdown, in microseconds.
 pub const MAX_COUNTDOWN_US: u32 = (1 << 22) - 1;
 
@@ -56,9 +60,12 @@ impl<H: Host> Timer<H> {
     /// The timer of `chip`.
     pub fn new(chip: &Chip) -> Self {
         let hal: &'static dyn TimerHal<H::Bus> = match chip.proof() {
-            FamilyProof::Tu102(_) => &tu102::HAL,
-            FamilyProof::Ga100(_) | FamilyProof::Ga102(_) => &ga100::HAL,
-            FamilyProof::Gh100(_) | FamilyProof::Gb100(_) | FamilyProof::Gb202(_) => &gh100::HAL,
+            FamilyProof::Tu102(p) => tu102::hal(p),
+            FamilyProof::Ga100(p) => ga100::hal(p.into()),
+            FamilyProof::Ga102(p) => ga100::hal(p.into()),
+            FamilyProof::Gh100(p) => gh100::hal(p.into()),
+            FamilyProof::Gb100(p) => gh100::hal(p.into()),
+            FamilyProof::Gb202(p) => gh100::hal(p.into()),
         };
         Self { hal, alarms: H::Lock::new(AlarmQueue::new()), slept: H::Lock::new(None) }
     }
@@ -96,8 +103,7 @@ impl<H: Host> Timer<H> {
         let ns = ns - ns % STEP;
         self.hal.set_time(io, ns)?;
         let now = read::time(io, View::Ptimer)?;
-        // It runs on while we look; a second is far more than two accesses take.
-        if now.wrapping_sub(ns) > Nanos::from_secs(1).get() {
+        if now.wrapping_sub(ns) > LOOK.get() {
             return Err(Error::Mismatch { register: "NV_PTIMER_TIME_0", wrote: ns as u32, read: now as u32 });
         }
         self.refresh(io)
@@ -140,6 +146,11 @@ impl<H: Host> Timer<H> {
             }
             Ok(was_armed)
         })
+    }
+
+    /// Drops an alarm, fired or not, without telling the hardware: at worst it interrupts for nothing.
+    pub(crate) fn forget(&self, id: AlarmId) {
+        self.alarms.with(|queue| queue.remove(id));
     }
 
     /// Takes note of an alarm that has fired, once.
@@ -214,15 +225,30 @@ impl<H: Host> Timer<H> {
     ///
     /// When an access failed.
     pub fn suspend(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<(), Error> {
-        let now = self.now(io)?;
+        let now = self.steady_now(io)?;
         self.stop(io)?;
         self.slept.with(|slept| *slept = Some((clock.now(), now)));
         Ok(())
     }
 
+    /// The time, read until two readings in a row fit: a wrong one here would set the counter wrong
+    /// at resume, with all alarms.
+    fn steady_now(&self, io: Checked<'_, H::Bus>) -> Result<u64, Error> {
+        let mut last = self.now(io)?;
+        for _ in 0..read::TRIES {
+            let now = self.now(io)?;
+            if now.wrapping_sub(last) <= LOOK.get() {
+                return Ok(now);
+            }
+            last = now;
+        }
+        Err(Error::BadTime { raw: last })
+    }
+
     /// Restores the time if the counter lost it, and the alarms.
     ///
-    /// A counter behind where it was has been reset; it is set to where it would be. Where the host
+    /// A counter behind where it would be has been reset, and one far ahead was set wrong by a resume
+    /// that failed; it is set to where it would be. Where the host
     /// may not write the time, it stays as it is and alarms are late by as much.
     ///
     /// # Errors
@@ -230,9 +256,13 @@ impl<H: Host> Timer<H> {
     /// When an access failed, or the counter stands still.
     pub fn resume(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<usize, Error> {
         self.start(io, clock)?;
-        let slept = self.slept.with(Option::take);
+        let slept = self.slept.with(|slept| *slept);
         if let Some((host, gpu)) = slept {
-            if self.now(io)? < gpu {
+            let asleep = clock.now().since(host).get();
+            // Read after the host's clock, so that a pause in between does not look like a reset.
+            let now = self.steady_now(io)?;
+            let (drift, would_be) = (asleep / DRIFT, gpu.saturating_add(asleep));
+            if now < would_be.saturating_sub(drift) || now > would_be.saturating_add(drift + LOOK.get()) {
                 let ns = gpu.saturating_add(clock.now().since(host).get()).min(MAX_TIME);
                 match self.set(io, ns) {
                     Ok(_) | Err(Error::Protected { .. }) => (),
@@ -240,7 +270,10 @@ impl<H: Host> Timer<H> {
                 }
             }
         }
-        self.refresh(io)
+        let due = self.refresh(io)?;
+        // Not before: a resume that fails is tried again.
+        self.slept.with(|slept| *slept = None);
+        Ok(due)
     }
 
     /// Waits on GPU time until `cond` gives a value.
@@ -264,16 +297,26 @@ impl<H: Host> Timer<H> {
         self.alarms.with(|queue| self.program(io, queue))
     }
 
+    /// Marks what is due. An alarm is never early, so what looks due is looked at twice: of two times
+    /// the earlier is right when one of them is wrong.
+    fn expire(&self, io: Checked<'_, H::Bus>, queue: &mut AlarmQueue) -> Result<usize, Error> {
+        let now = self.now(io)?;
+        if queue.next().is_none_or(|at| at > now) {
+            return Ok(0);
+        }
+        Ok(queue.expire(now.min(self.now(io)?)))
+    }
+
     /// Fires what has passed and leaves the comparator set to the earliest alarm ahead.
     ///
     /// The comparator only knows equality, so the clock is read again *after* it was set: an alarm
     /// that was passed meanwhile would come 4.29 s late, and is fired here instead.
     fn program(&self, io: Checked<'_, H::Bus>, queue: &mut AlarmQueue) -> Result<usize, Error> {
-        let mut due = queue.expire(self.now(io)?);
+        let mut due = self.expire(io, queue)?;
         // Each turn fires at least one alarm, so there are at most MAX_ALARMS.
         while let Some(at) = queue.next() {
             self.hal.alarm_on(io, at as u32)?;
-            let passed = queue.expire(self.now(io)?);
+            let passed = self.expire(io, queue)?;
             if passed == 0 {
                 return Ok(due);
             }

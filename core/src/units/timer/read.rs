@@ -18,7 +18,7 @@ pub enum View {
 }
 
 /// Tries before the words are given up: NVIDIA's driver re-reads three times.
-const TRIES: u32 = 4;
+pub(super) const TRIES: u32 = 4;
 /// Bits of TIME_0 that are always zero.
 const LOW_ZEROS: u32 = 0x1f;
 /// Bits of TIME_1 that are always zero.

@@ -11,7 +11,11 @@ use crate::regs::ptimer::{
 use crate::units::intr::Source;
 use crate::units::pri::Checked;
 
-pub(super) static HAL: Hal = Hal(Tu102::new());
+/// For a chip that is proven to be one of these.
+pub(super) fn hal<B: Bus>(_chip: Tu102) -> &'static dyn TimerHal<B> {
+    static HAL: Hal = Hal(Tu102::new());
+    &HAL
+}
 
 pub(super) struct Hal(Tu102);
 
