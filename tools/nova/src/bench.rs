@@ -37,8 +37,9 @@ impl Bench {
     /// When the device cannot be driven, or probe fails; it has been undone then.
     pub(crate) fn probe(opened: &Opened) -> Result<Self> {
         let host = Local::new(opened.machine.clone());
-        Self::probe_on(host, opened.bus.clone())
-            .map_err(|error| error.or_next(format!("nova -d {} reg read NV_PMC_BOOT_0", opened.spec)))
+        Self::probe_on(host, opened.bus.clone()).map_err(|error| {
+            error.or_next(format!("nova -d {} reg read NV_PMC_BOOT_0", opened.spec.quoted()))
+        })
     }
 
     /// Binds the driver to the device behind `bus`.
@@ -72,7 +73,7 @@ impl Bench {
     ///
     /// When it cannot be read.
     pub(crate) fn time(&mut self) -> Result<u64> {
-        self.call(|cx| Gpu::time(cx))
+        self.call(Gpu::time)
     }
 
     /// Schedules an alarm `ahead` of now and waits for it. Gives the time asked for, and what came.

@@ -121,11 +121,19 @@ impl From<CoreError> for Error {
             ErrorKind::Timeout => Code::Timeout,
             ErrorKind::Hardware => Code::Hardware,
             ErrorKind::Argument => Code::Usage,
+            ErrorKind::Unsupported if is_fault(&error) => Code::Hardware,
             // Unsupported, denied, full, refused by the host.
             _ => Code::Refused,
         };
         Self::new(code, error.to_string())
     }
+}
+
+/// Whether a GPU is refused because something is wrong with it.
+fn is_fault(error: &CoreError) -> bool {
+    use nova_core::chip::Unsupported as U;
+    let CoreError::Unsupported(why) = error else { return false };
+    matches!(why, U::SecurityFault { .. } | U::Recovery | U::Pri(_) | U::Inconsistent { .. })
 }
 
 impl From<OffsetError> for Error {

@@ -1,6 +1,6 @@
 //! The `nova` tool as a library: what the binary runs, and what fuzz targets and tests call.
 //!
-//! One file and one `run` per subcommand, in [`command`]. The rest is what they share.
+//! One file and one `run` per subcommand, in `command`. The rest is what they share.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -47,8 +47,17 @@ fn usage(error: &clap::Error) -> Result<(), Error> {
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim);
     let what: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-    let tips = lines.filter(|line| line.starts_with("tip:") || line.starts_with("[possible values"));
+    let rest: Vec<_> = lines.collect();
+    let tips =
+        rest.iter().copied().filter(|line| line.starts_with("tip:") || line.starts_with("[possible values"));
     let parts: Vec<_> = what.into_iter().chain(tips).collect();
     let what = parts.join(" ");
-    Err(Error::usage(what.strip_prefix("error: ").unwrap_or(&what)).next("nova --help"))
+    let help = rest.iter().find_map(|line| line.strip_prefix("Usage: ")).map_or_else(
+        || "nova --help".to_owned(),
+        |usage| {
+            let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
+            format!("{} --help", words.collect::<Vec<_>>().join(" "))
+        },
+    );
+    Err(Error::usage(what.strip_prefix("error: ").unwrap_or(&what)).next(help))
 }

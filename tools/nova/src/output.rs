@@ -102,7 +102,7 @@ impl Out {
             Format::Ndjson => serde_json::to_string(value),
             _ => serde_json::to_string_pretty(value),
         };
-        self.line(text.map_err(json_error)?);
+        self.line(text.map_err(|error| json_error(&error))?);
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Out {
     ///
     /// When it cannot be made into JSON.
     pub(crate) fn record(&mut self, value: &impl Serialize) -> Result<()> {
-        self.line(serde_json::to_string(value).map_err(json_error)?);
+        self.line(serde_json::to_string(value).map_err(|error| json_error(&error))?);
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl Out {
     }
 }
 
-fn json_error(error: serde_json::Error) -> Error {
+fn json_error(error: &serde_json::Error) -> Error {
     Error::usage(format!("cannot be written as JSON: {error}"))
 }
 

@@ -93,7 +93,7 @@ fn timer(bench: &mut Bench) -> Result<()> {
 
 fn irq(bench: &mut Bench) -> Result<()> {
     for _ in 0..3 {
-        bench.call(|cx| Gpu::trigger(cx))?;
+        bench.call(Gpu::trigger)?;
         bench.run_for(Nanos::from_micros(10));
     }
     bench.call(|cx| {

@@ -50,7 +50,7 @@ const UNITS: [(&str, u64); 5] =
 pub(crate) fn duration(text: &str) -> Result<Nanos> {
     let text = text.trim();
     let bad = |why: &str| {
-        Error::usage(format!("{text:?} is no span of time: {why}")).next("10ms, 2s, 500us or 100ns")
+        Error::usage(format!("{text:?} is no span of time: {why}; write it as 10ms, 2s, 500us or 100ns"))
     };
     if text.starts_with('-') {
         return Err(bad("it is negative"));
@@ -76,7 +76,7 @@ pub(crate) fn duration(text: &str) -> Result<Nanos> {
 /// As [`duration`], and when it is zero.
 pub(crate) fn interval(text: &str) -> Result<Nanos> {
     match duration(text)? {
-        Nanos::ZERO => Err(Error::usage("an interval has to be more than 0").next("100ms")),
+        Nanos::ZERO => Err(Error::usage("an interval has to be more than 0; write it as 100ms")),
         span => Ok(span),
     }
 }

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::decode::Reading;
 use crate::error::{Error, Result};
-use crate::expr::{Expr, resolve};
+use crate::expr::{Expr, Target, resolve};
 use crate::value;
 
 /// What to decode.
@@ -12,7 +12,7 @@ pub(super) struct Args {
     /// The register: a name, NAME.FIELD, or 0xOFFSET.
     register: String,
     /// Its value.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     value: String,
 }
 
@@ -21,10 +21,8 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let value = value::word(&args.value)?;
     let targets = resolve(&Expr::parse(&args.register)?, None)?;
     // Instances of a unit have the same fields: the first speaks for all.
-    let entry = targets.first().and_then(|target| target.entry());
-    let same = |target: &crate::expr::Target| {
-        target.entry().map(|entry| entry.name) == entry.map(|entry| entry.name)
-    };
+    let entry = targets.first().and_then(Target::entry);
+    let same = |target: &Target| target.entry().map(|entry| entry.name) == entry.map(|entry| entry.name);
     let (Some(target), true) = (targets.first(), targets.iter().all(same)) else {
         let count = targets.len();
         return Err(Error::usage(format!("{} names {count} registers", args.register))

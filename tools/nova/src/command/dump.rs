@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::Context;
 use crate::decode::{self, Reading};
+use crate::device::{Access, Opened};
 use crate::error::{Error, Result};
 use crate::expr::Target;
-use crate::output::{self, SCHEMA_VERSION};
+use crate::output::{self, Format, SCHEMA_VERSION};
 
 /// What to dump.
 #[derive(Debug, clap::Args)]
@@ -46,9 +47,8 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let unit = args.unit.as_deref().map(unit_named).transpose()?;
     let wanted: Vec<_> = regs::matching(&args.pattern).filter(|found| belongs(found, unit)).collect();
     if wanted.is_empty() {
-        return Err(
-            Error::not_found(format!("no register fits {:?}", args.pattern)).next("nova reg find '*TIME*'")
-        );
+        let error = Error::not_found(format!("no register fits {:?}", args.pattern));
+        return Err(error.next("nova reg find '*TIME*'"));
     }
     let opened = cx.open()?;
     let chip = opened.identify()?;
@@ -66,31 +66,34 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         dump.elements_left_out += u64::from(found.entry.count.saturating_sub(args.elements));
         for element in found.elements().take(args.elements as usize) {
             let target = Target::of(element);
-            let value = match opened.bus.read(target.offset, target.width) {
-                Ok(value) => value,
-                // A recording has only what was read then.
-                Err(_) if opened.access == crate::device::Access::Recorded => continue,
-                Err(error) => return Err(error),
-            };
-            if PriKind::of(value).is_some() && !args.all {
-                dump.not_there += 1;
-                continue;
+            if let Some(value) = read(&target, &opened, args.all, &mut dump)? {
+                let (offset, digits) = (output::offset(target.offset), decode::hex(value, target.width));
+                table.add_row([offset, target.name(), digits, decode::reading(target.entry(), value)]);
+                dump.registers.push(Reading::new(&target, value));
             }
-            let (offset, value_hex) = (output::offset(target.offset), decode::hex(value, target.width));
-            table.add_row([offset, target.name(), value_hex, decode::reading(target.entry(), value)]);
-            dump.registers.push(Reading::new(&target, value));
         }
     }
-    if !cx.out.is_table() {
-        return if cx.out.format() == output::Format::Ndjson {
-            each(&dump, cx)
-        } else {
-            cx.out.object(&dump)
-        };
+    match cx.out.format() {
+        Format::Json => return cx.out.object(&dump),
+        Format::Ndjson => return each(&dump, cx),
+        Format::Table => cx.out.table(&table),
     }
-    cx.out.table(&table);
     summary(&dump);
     Ok(())
+}
+
+/// What a register reads; `None` for one that is not to be listed.
+fn read(target: &Target, opened: &Opened, all: bool, dump: &mut Dump) -> Result<Option<u32>> {
+    let value = match opened.bus.read(target.offset, target.width) {
+        // A recording has only what was read then.
+        Err(_) if opened.access == Access::Recorded => return Ok(None),
+        result => result?,
+    };
+    if PriKind::of(value).is_some() && !all {
+        dump.not_there += 1;
+        return Ok(None);
+    }
+    Ok(Some(value))
 }
 
 fn each(dump: &Dump, cx: &mut Context) -> Result<()> {
@@ -99,14 +102,14 @@ fn each(dump: &Dump, cx: &mut Context) -> Result<()> {
 
 fn summary(dump: &Dump) {
     let Dump { registers, elements_left_out, not_there, .. } = dump;
-    let mut text = format!("{} registers", registers.len());
+    let mut parts = vec![format!("{} registers", registers.len())];
     if *elements_left_out > 0 {
-        text += &format!("; {elements_left_out} elements of arrays left out (--elements)");
+        parts.push(format!("{elements_left_out} elements of arrays left out (--elements)"));
     }
     if *not_there > 0 {
-        text += &format!("; {not_there} answered with an error pattern (--all shows them)");
+        parts.push(format!("{not_there} answered with an error pattern (--all shows them)"));
     }
-    output::note(text);
+    output::note(parts.join("; "));
 }
 
 fn is_pure(found: &Found) -> bool {

@@ -39,8 +39,10 @@ struct Info {
 struct Pci {
     vendor: String,
     device: String,
-    class: String,
-    revision: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
 }
 
 /// Identifies the device: by binding the driver, or by a look where that cannot be done.
@@ -75,7 +77,7 @@ pub(super) fn run(cx: &mut Context) -> Result<()> {
 fn bind(opened: &Opened) -> Result<(Chip, Option<u64>, &'static str)> {
     let mut bench = Bench::probe(opened)?;
     let chip = bench.call(|cx| Ok(*cx.data().chip()))?;
-    let time = bench.call(|cx| Gpu::time(cx))?;
+    let time = bench.call(Gpu::time)?;
     let state = bench.state().name();
     bench.remove()?;
     Ok((chip, Some(time), state))
@@ -94,8 +96,8 @@ fn pci(id: PciId) -> Pci {
     Pci {
         vendor: format!("{:04x}", id.vendor),
         device: format!("{:04x}", id.device),
-        class: format!("{:06x}", id.class),
-        revision: format!("{:02x}", id.revision),
+        class: id.class.map(|class| format!("{class:06x}")),
+        revision: id.revision.map(|revision| format!("{revision:02x}")),
     }
 }
 
@@ -110,7 +112,9 @@ fn rows(info: &Info) -> Vec<(&'static str, String)> {
     ];
     if let Some(pci) = &info.pci {
         let Pci { vendor, device, class, revision } = pci;
-        rows.push(("pci", format!("{vendor}:{device}, class {class}, revision {revision}")));
+        let class = class.as_ref().map(|class| format!(", class {class}")).unwrap_or_default();
+        let revision = revision.as_ref().map(|revision| format!(", revision {revision}")).unwrap_or_default();
+        rows.push(("pci", format!("{vendor}:{device}{class}{revision}")));
     }
     if let Some(bytes) = info.bar0_size {
         rows.push(("bar0", list::size(bytes)));

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
 /// Raises so many software interrupts, each after the one before has been served.
 fn trigger(bench: &mut Bench, times: u32) -> Result<u32> {
     for _ in 0..times {
-        bench.call(|cx| Gpu::trigger(cx))?;
+        bench.call(Gpu::trigger)?;
         bench.run_for(ROUND);
     }
     Ok(times)

@@ -10,7 +10,7 @@ use nova_sim_glue::gpu::SimConfig;
 
 use super::Context;
 use crate::bench::Bench;
-use crate::device::Spec;
+use crate::device::{Spec, quoted};
 use crate::error::{Code, Error, Result};
 use crate::output;
 use crate::stress::{self, Part};
@@ -21,16 +21,16 @@ use report::{Identified, Report};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where all choices come from; the world's part of a run repeats exactly.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     seed: u64,
     /// How long to go on altogether.
-    #[arg(long, value_name = "S", default_value_t = 10, conflicts_with = "rounds", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 10, conflicts_with = "rounds", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// How many rounds of each mode instead; a round is a host with a device that is bound four times.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: Option<u64>,
     /// Begin with this round, to repeat one that failed.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     first: u64,
     /// Another chip in each round, all of them in turn.
     #[arg(long)]
@@ -128,7 +128,7 @@ fn verdict(report: &Report, args: &Args, cx: &Context) -> Result<()> {
     let Some((part, round, what)) = report.first_violation() else { return Ok(()) };
     let mut again = format!(
         "nova -d {} device stress --seed {} --mode {part} --first {round} --rounds 1",
-        cx.device(),
+        quoted(cx.device()),
         args.seed
     );
     if args.chip_mix {

@@ -10,6 +10,7 @@ use crate::error::Result;
 
 /// How often, and how far apart.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_field_names, reason = "the option is called --watch")]
 pub(super) struct Watch {
     /// Go on printing.
     #[arg(long)]

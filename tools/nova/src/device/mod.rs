@@ -10,7 +10,7 @@ mod trace_file;
 pub(crate) use bus::{AnyBus, BusError};
 pub(crate) use pci::functions;
 pub(crate) use replay::{Cursor, INTERRUPT_MARK, Script};
-pub(crate) use spec::Spec;
+pub(crate) use spec::{Spec, quoted};
 pub(crate) use trace_file::TraceFile;
 
 use std::sync::Arc;
@@ -53,10 +53,10 @@ pub(crate) struct PciId {
     pub(crate) vendor: u16,
     /// Device.
     pub(crate) device: u16,
-    /// Class code, 24 bits.
-    pub(crate) class: u32,
-    /// Revision.
-    pub(crate) revision: u8,
+    /// Class code, 24 bits, where it is known.
+    pub(crate) class: Option<u32>,
+    /// Revision, where it is known.
+    pub(crate) revision: Option<u8>,
 }
 
 /// An opened device.
@@ -109,7 +109,7 @@ impl Opened {
     pub(crate) fn refine(&self, error: CoreError) -> Error {
         let why = matches!(error, CoreError::Bus { .. }).then(|| self.bus.take_failure()).flatten();
         why.map_or_else(|| Error::from(error), Error::from)
-            .or_next(format!("nova -d {} reg read NV_PMC_BOOT_0", self.spec))
+            .or_next(format!("nova -d {} reg read NV_PMC_BOOT_0", self.spec.quoted()))
     }
 
     /// Fails unless a driver can be bound to the device.

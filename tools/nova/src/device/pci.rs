@@ -15,20 +15,20 @@ use crate::host::Machine;
 ///
 /// When the PCI bus cannot be looked at.
 pub(crate) fn functions() -> Result<Vec<Function>> {
-    Root::from_env().list().map_err(|error| explain(error, None))
+    Root::from_env().list().map_err(|error| explain(&error, None))
 }
 
 /// Maps a GPU's registers for reading.
 pub(super) fn open(spec: Spec, address: Address) -> Result<Opened> {
-    let fail = |error| explain(error, Some(address));
+    let fail = |error| explain(&error, Some(address));
     let function = Root::from_env().function(address).map_err(fail)?;
     let registers = Registers::open(&function).map_err(fail)?;
     let about = About {
         pci: Some(PciId {
             vendor: function.vendor,
             device: function.device,
-            class: function.class,
-            revision: function.revision,
+            class: Some(function.class),
+            revision: Some(function.revision),
         }),
         bar0_size: Some(function.bar0_size()),
         derived: Vec::new(),
@@ -39,14 +39,14 @@ pub(super) fn open(spec: Spec, address: Address) -> Result<Opened> {
 }
 
 /// An error of sysfs, with what to do about it.
-fn explain(error: sysfs::Error, address: Option<Address>) -> Error {
-    let code = match &error {
+fn explain(error: &sysfs::Error, address: Option<Address>) -> Error {
+    let code = match error {
         sysfs::Error::NoFunction { .. } | sysfs::Error::NotNvidia { .. } => Code::NoDevice,
         sysfs::Error::Permission { .. } => Code::Permission,
         sysfs::Error::NotDecoding { .. } => Code::Refused,
         _ => Code::Hardware,
     };
-    let next = match (&error, address) {
+    let next = match (error, address) {
         (sysfs::Error::Permission { .. }, Some(address)) => format!("sudo nova -d pci:{address} info"),
         (sysfs::Error::NotDecoding { .. }, Some(address)) => {
             format!("sudo setpci -s {address} COMMAND=0002:0002")

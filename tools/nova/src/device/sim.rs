@@ -85,8 +85,8 @@ pub(super) fn open(spec: Spec, sim: &SimSpec) -> Result<Opened> {
         pci: Some(PciId {
             vendor: VENDOR_ID,
             device: identity.device_id,
-            class: identity.class,
-            revision: identity.revision,
+            class: Some(identity.class),
+            revision: Some(identity.revision),
         }),
         bar0_size: Some(identity.bar0_size.into()),
         derived: derived.into_iter().filter_map(|(derived, name)| derived.then_some(name)).collect(),

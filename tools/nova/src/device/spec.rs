@@ -39,6 +39,19 @@ impl fmt::Display for Spec {
     }
 }
 
+impl Spec {
+    /// The spec as a shell takes it.
+    pub(crate) fn quoted(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+/// An argument as a shell takes it.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:,./+%@".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 impl FromStr for Spec {
     type Err = Error;
 

@@ -43,7 +43,7 @@ impl TraceFile {
             Error::usage(format!("{}: {what}", path.display())).next("nova trace record -o FILE all")
         };
         let text = str::from_utf8(&bytes).map_err(|error| {
-            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             wrong(format!("line {line}: it is not text, so not a trace"))
         })?;
         Self::parse(text).map_err(|error| wrong(error.to_string()))
@@ -72,7 +72,7 @@ impl TraceFile {
             }
             Event::Device(device) if device.vendor == nova_vfio_glue::sysfs::VENDOR && self.pci.is_none() => {
                 self.pci =
-                    Some(PciId { vendor: device.vendor, device: device.device, class: 0, revision: 0 });
+                    Some(PciId { vendor: device.vendor, device: device.device, class: None, revision: None });
                 self.bar0_size = Some(device.sizes[0]);
                 self.driver = (!device.driver.is_empty()).then(|| device.driver.to_owned());
             }

@@ -89,23 +89,16 @@ fn change(assignment: &Assignment, family: Option<Family>) -> Result<Change> {
                 .next("nova reg find PATTERN"));
         }
     };
-    match target.field {
-        Some(field) => {
-            let value = field_value(&target, field, &assignment.value)?;
-            Ok(Change { target, mask: field.mask(), bits: value << field.lsb })
-        }
-        None => {
-            let (bits, mask) = (value::word(&assignment.value)?, width_mask(target.width));
-            if bits & !mask != 0 {
-                return Err(Error::usage(format!(
-                    "{bits:#x} is wider than {}'s {} bits",
-                    target.name(),
-                    target.width * 8
-                )));
-            }
-            Ok(Change { target, mask, bits })
-        }
+    if let Some(field) = target.field {
+        let value = field_value(&target, field, &assignment.value)?;
+        return Ok(Change { target, mask: field.mask(), bits: value << field.lsb });
     }
+    let (bits, mask) = (value::word(&assignment.value)?, width_mask(target.width));
+    if bits & !mask != 0 {
+        let (name, width) = (target.name(), target.width * 8);
+        return Err(Error::usage(format!("{bits:#x} is wider than {name}'s {width} bits")));
+    }
+    Ok(Change { target, mask, bits })
 }
 
 /// The register that is meant for writing: where reading and writing have names of their own

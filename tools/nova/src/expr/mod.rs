@@ -1,6 +1,6 @@
 //! Register expressions: `NAME`, `NAME.FIELD`, `NAME[i]`, `INSTANCE.NAME`, globs, `0xOFFSET`.
 //!
-//! [`Expr::parse`] knows only the grammar; [`resolve`] looks the result up in the catalogue.
+//! [`Expr::parse`] knows only the grammar; [`resolve()`] looks the result up in the catalogue.
 //!
 //! ```text
 //! expr       = offset | path
@@ -76,10 +76,8 @@ impl Expr {
                 return Err(bad("it has more than three parts"));
             }
             let (name, index) = segment(part).map_err(|why| bad(&why))?;
-            if let Some(index) = index {
-                if path.index.replace((place, index)).is_some() {
-                    return Err(bad("it has two indices"));
-                }
+            if index.is_some_and(|index| path.index.replace((place, index)).is_some()) {
+                return Err(bad("it has two indices"));
             }
             path.segments.push(name.to_owned());
         }

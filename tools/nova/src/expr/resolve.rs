@@ -63,10 +63,11 @@ impl Path {
     fn resolve(&self, family: Option<Family>) -> Result<Vec<Target>> {
         // A.B is INSTANCE.NAME, or else NAME.FIELD.
         let whole = self.registers(0..self.segments.len());
-        let (registers, field) = match (whole.is_empty(), self.segments.split_last()) {
-            (false, _) => (whole, None),
-            (true, Some((field, [_, ..]))) => (self.registers(0..self.segments.len() - 1), Some(field)),
-            (true, _) => (whole, None),
+        let (registers, field) = match self.segments.split_last() {
+            Some((field, [_, ..])) if whole.is_empty() => {
+                (self.registers(0..self.segments.len() - 1), Some(field))
+            }
+            _ => (whole, None),
         };
         let places = self.elements(&registers)?;
         let here = places.iter().copied().filter(|found| family.is_none_or(|f| found.families().contains(f)));
@@ -120,15 +121,13 @@ impl Path {
 fn with_field(found: Found, field: Option<&String>) -> Result<Target> {
     let target = Target::of(found);
     let Some(name) = field else { return Ok(target) };
-    match found.entry.field(name) {
-        Some(field) => Ok(Target { field: Some(field), ..target }),
-        None => {
-            let names: Vec<_> = found.entry.fields.iter().map(|field| field.name).collect();
-            let list = names.join(", ");
-            Err(Error::not_found(format!("{} has no field {name}; it has {list}", found.entry.name))
-                .next(format!("nova reg show {}", found.entry.name)))
-        }
+    if let Some(field) = found.entry.field(name) {
+        return Ok(Target { field: Some(field), ..target });
     }
+    let names: Vec<_> = found.entry.fields.iter().map(|field| field.name).collect();
+    let register = found.entry.name;
+    Err(Error::not_found(format!("{register} has no field {name}; it has {}", names.join(", ")))
+        .next(format!("nova reg show {register}")))
 }
 
 fn elsewhere(found: &Found, family: Family) -> Error {
@@ -150,14 +149,11 @@ fn unknown(segments: &[String]) -> Error {
 /// The register whose name is most like one of `segments`.
 fn nearest(segments: &[String]) -> Option<&'static str> {
     let wanted: Vec<_> = segments.iter().map(|segment| segment.to_ascii_uppercase()).collect();
-    let likeness = |name: &str| {
-        let best = wanted.iter().map(|w| strsim::jaro_winkler(name, w)).fold(0.0, f64::max);
-        (best * 1000.0) as u32
-    };
+    let likeness = |name: &str| wanted.iter().map(|w| strsim::jaro_winkler(name, w)).fold(0.0, f64::max);
     regs::all()
         .map(|found| (likeness(found.entry.name), found.entry.name))
-        .filter(|(likeness, _)| *likeness > 850)
-        .max_by_key(|(likeness, _)| *likeness)
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, name)| name)
 }
 

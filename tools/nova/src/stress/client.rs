@@ -56,12 +56,12 @@ impl<H: Host> Client<H> {
     /// Does one thing, drawn by `rng`; waits by `clock`, which is the host's.
     ///
     /// Who waits does so for `patience` at most: far longer than anything takes, so that one who is not
-    /// woken by a removal is found out.
+    /// woken by a removal is found out. Without patience it looks and does not wait.
     pub(super) fn act(
         &mut self,
         rng: &mut Rng,
         clock: &impl Clock,
-        patience: Nanos,
+        patience: Option<Nanos>,
         tallies: &Tallies,
     ) -> Came {
         let drawn = rng.below(16);
@@ -72,19 +72,22 @@ impl<H: Host> Client<H> {
             5..=8 => self.arm(span, tallies),
             9 => self.call(|cx| cx.data().timer().countdown(Gpu::io(cx), (span / 1_000) as u32)),
             10 => self.call(|cx| {
-                Gpu::set_load(cx, span % 2 == 0);
+                Gpu::set_load(cx, span.is_multiple_of(2));
                 Ok(())
             }),
             11 => self.cancel(),
             12..=13 => self.collect(tallies),
-            _ => self.wait(patience, clock, tallies),
+            _ => match patience {
+                Some(patience) => self.wait(patience, clock, tallies),
+                None => self.collect(tallies),
+            },
         };
         count(came, tallies);
         came
     }
 
     fn call<R>(&self, f: impl FnOnce(&nova_core::lifecycle::Bound<'_, Gpu<H>>) -> Result<R, Error>) -> Came {
-        came(self.session.call(&mut Outside::new(), f))
+        came(&self.session.call(&mut Outside::new(), f))
     }
 
     fn arm(&mut self, ahead: u64, tallies: &Tallies) -> Came {
@@ -97,7 +100,7 @@ impl<H: Host> Client<H> {
             tallies.alarms_set.add(1);
             self.alarms.push(Armed { id, at, sleeps });
         }
-        came(set)
+        came(&set)
     }
 
     fn cancel(&mut self) -> Came {
@@ -108,7 +111,7 @@ impl<H: Host> Client<H> {
     /// Takes note of alarms that have fired.
     fn collect(&mut self, tallies: &Tallies) -> Came {
         let Self { session, alarms } = self;
-        came(session.call(&mut Outside::new(), |cx| {
+        came(&session.call(&mut Outside::new(), |cx| {
             alarms.retain(|alarm| {
                 Gpu::fired(cx, alarm.id).is_none_or(|fired| {
                     note(alarm, fired, tallies);
@@ -135,7 +138,7 @@ impl<H: Host> Client<H> {
                 tallies.violate(tallies.rounds.get(), format!("a waiter slept on for {slept} after remove"));
             }
         }
-        came(waited)
+        came(&waited)
     }
 }
 
@@ -152,21 +155,21 @@ fn note(alarm: &Armed, fired: Fired, tallies: &Tallies) {
     }
 }
 
-fn came<R>(result: Result<R, SessionError<Error>>) -> Came {
+fn came<R>(result: &Result<R, SessionError<Error>>) -> Came {
     match result {
         Ok(_) | Err(SessionError::Timeout) => Came::Ran,
-        Err(SessionError::Refused(refused)) => Came::Refused(refused),
+        Err(SessionError::Refused(refused)) => Came::Refused(*refused),
         // All alarms in use is what the bound is for.
         Err(SessionError::Driver(error)) if error.kind() == ErrorKind::Full => Came::Ran,
         Err(SessionError::Driver(error)) if error.kind() == ErrorKind::Gone => Came::Gone,
-        Err(SessionError::Driver(error)) => Came::Failed(error),
+        Err(SessionError::Driver(error)) => Came::Failed(*error),
         Err(_) => Came::Failed(Error::Gone),
     }
 }
 
 /// Calls through a session whose device has been removed. Says what is wrong with the answer, if anything.
 pub(super) fn must_be_refused<H: Host>(session: &Open<H>, tallies: &Tallies) -> Option<String> {
-    let came = came(session.call(&mut Outside::new(), |_| Ok(())));
+    let came = came(&session.call(&mut Outside::new(), |_| Ok(())));
     count(came, tallies);
     match came {
         Came::Refused(Refused::Suspended | Refused::NoSuchEntry)

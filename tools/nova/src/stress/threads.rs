@@ -122,6 +122,7 @@ impl Scene {
     /// Lets the clients have it for a while; now and then it sleeps, or is pulled out.
     fn live(&self, rng: &mut Rng) {
         pause(rng, 1_500);
+        self.old_sessions();
         if rng.below(4) == 0 {
             self.sleep_and_wake(rng);
             pause(rng, 500);
@@ -140,10 +141,9 @@ impl Scene {
             Err(error) => return self.violate(format!("a GPU that is there did not go to sleep: {error}")),
         }
         pause(rng, 300);
-        if let Err(error) = self.device.resume(&mut Outside::new()) {
-            if !matches!(error, SuspendError::Gone) {
-                self.violate(format!("a GPU that is there did not wake up: {error}"));
-            }
+        match self.device.resume(&mut Outside::new()) {
+            Ok(()) | Err(SuspendError::Gone) => (),
+            Err(error) => self.violate(format!("a GPU that is there did not wake up: {error}")),
         }
     }
 
@@ -182,11 +182,7 @@ impl Scene {
         if bytes != 0 {
             self.violate(format!("{bytes} bytes of DMA memory are left after remove"));
         }
-        for session in self.old().iter() {
-            if let Some(what) = must_be_refused(session, &self.tallies) {
-                self.violate(what);
-            }
-        }
+        self.old_sessions();
         thread::sleep(STILL);
         let after = ran(tally);
         if after != before {
@@ -203,6 +199,15 @@ impl Scene {
         }
     }
 
+    /// Sessions of earlier bindings are refused, whether or not there is a new one.
+    fn old_sessions(&self) {
+        for session in self.old().iter() {
+            if let Some(what) = must_be_refused(session, &self.tallies) {
+                self.violate(what);
+            }
+        }
+    }
+
     /// A thread that opens the device, uses it, and opens it again when it has gone.
     fn client(&self, mut rng: Rng) {
         while !self.stop.load(SeqCst) {
@@ -211,7 +216,11 @@ impl Scene {
                 thread::sleep(GRAIN);
                 continue;
             };
-            while !self.stop.load(SeqCst) && self.use_once(&mut client, &mut rng) {}
+            while !self.stop.load(SeqCst) {
+                if !self.use_once(&mut client, &mut rng) {
+                    break;
+                }
+            }
             let mut old = self.old();
             old.push(client.into_session());
             let excess = old.len().saturating_sub(MOST_OLD);
@@ -222,7 +231,7 @@ impl Scene {
     /// One call; false when the device has gone for good.
     fn use_once(&self, client: &mut Client<Host>, rng: &mut Rng) -> bool {
         let lost_before = self.lost.load(SeqCst);
-        match client.act(rng, &Watch(&self.threads), PATIENCE, &self.tallies) {
+        match client.act(rng, &Watch(&self.threads), Some(PATIENCE), &self.tallies) {
             Came::Ran => true,
             Came::Refused(refused) if refused.is_temporary() => {
                 thread::sleep(GRAIN);

@@ -111,10 +111,19 @@ impl Scene {
     }
 
     /// Lets everything run until the life is over, or a removal has begun.
-    fn live(&self, world: &World, life: u64) {
+    ///
+    /// Only here do clients wait, with nobody underneath: one that waits on top of an interrupt handler keeps
+    /// that from being called again, which no thread could.
+    fn live(self: &Arc<Self>, world: &World, life: u64) {
         let end = world.now() + Nanos(life);
         let over = || self.removing_since.load(Relaxed) != 0 || self.device.state() == State::Removed;
-        while world.now() < end && !over() && world.step() {}
+        while world.now() < end && !over() {
+            if world.random(8) == 0 {
+                self.client(world, Some(PATIENCE));
+            } else if !world.step() {
+                return;
+            }
+        }
     }
 
     /// Posts what will happen to the device from outside: removal, and now and then sleep or loss.
@@ -135,14 +144,15 @@ impl Scene {
 
     /// Opens the device a few times and posts what the clients do.
     fn open(self: &Arc<Self>, world: &World, life: u64) {
-        for _ in 0..1 + world.random(3) {
+        for _ in 0..=world.random(3) {
             // Refused when the removal came first.
             if let Ok(client) = Client::open(&self.device) {
                 lock(&self.clients).push(client);
             }
         }
+        self.post(world, world.random(life), "old sessions", |scene, _| scene.old_sessions());
         for _ in 0..2 + world.random(24) {
-            self.post(world, world.random(life), "client", Self::client);
+            self.post(world, world.random(life), "client", |scene, world| scene.client(world, None));
         }
     }
 
@@ -158,7 +168,7 @@ impl Scene {
     }
 
     /// A client does something; one that is in the middle of something is left alone.
-    fn client(self: &Arc<Self>, world: &World) {
+    fn client(&self, world: &World, patience: Option<Nanos>) {
         let drawn = {
             let mut clients = lock(&self.clients);
             let count = clients.len() as u64;
@@ -166,7 +176,7 @@ impl Scene {
         };
         let Some(mut client) = drawn else { return };
         let mut rng = Rng::new(world.random(u64::MAX));
-        let came = client.act(&mut rng, &Watch(world), PATIENCE, &self.tallies);
+        let came = client.act(&mut rng, &Watch(world), patience, &self.tallies);
         if let Came::Failed(error) = came {
             self.violate(format!("a client's call failed on a GPU that is there: {error}"));
         }
@@ -257,13 +267,18 @@ impl Scene {
         if !self.lost.load(Relaxed) && !lines.are_quiet() {
             self.violate(format!("the GPU's interrupts are not quiet after remove: {lines:?}"));
         }
+        self.old_sessions();
+        for (_, violation) in world.violations() {
+            self.violate(violation.to_string());
+        }
+    }
+
+    /// Sessions of earlier bindings are refused, whether or not there is a new one.
+    fn old_sessions(&self) {
         for session in lock(&self.old).iter() {
             if let Some(what) = must_be_refused(session, &self.tallies) {
                 self.violate(what);
             }
-        }
-        for (_, violation) in world.violations() {
-            self.violate(violation.to_string());
         }
     }
 

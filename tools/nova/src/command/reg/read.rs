@@ -13,10 +13,13 @@ use crate::output::{self, Format, SCHEMA_VERSION};
 /// What to read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// NAME, NAME.FIELD, NAME[i], NAME[*], INSTANCE.NAME, a glob, or 0xOFFSET.
-    #[arg(required = true, value_name = "REGISTER", allow_hyphen_values = true)]
+    /// A name, with or without a field, an index or an instance; a glob; or an offset.
+    #[arg(required = true, value_name = "REGISTER", help = FORMS, allow_negative_numbers = true)]
     registers: Vec<String>,
 }
+
+/// The forms of an expression. No doc comment, which would take the brackets for links.
+const FORMS: &str = "NAME, NAME.FIELD, NAME[i], NAME[*], INSTANCE.NAME, a glob, or 0xOFFSET";
 
 /// Most registers one command reads: PROM alone has 262144 words.
 const MOST: usize = 4096;

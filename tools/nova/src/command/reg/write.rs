@@ -14,7 +14,7 @@ use crate::output::{self, SCHEMA_VERSION, Tone};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// NAME=VALUE, NAME.FIELD=VALUE with a number or the name of a value, or 0xOFFSET=VALUE.
-    #[arg(required = true, value_name = "REGISTER=VALUE", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "REGISTER=VALUE")]
     assignments: Vec<String>,
     /// Really write; without it, only what would change is shown.
     #[arg(long)]

@@ -208,8 +208,8 @@ impl Report {
         ];
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let line = |(name, values): (&str, Vec<String>)| {
-            let values: String = values.iter().map(|value| format!("  {value:>24}")).collect();
-            format!("{name:width$}{values}").trim_end().to_owned()
+            let values: Vec<_> = values.iter().map(|value| format!("  {value:>24}")).collect();
+            format!("{name:width$}{}", values.concat()).trim_end().to_owned()
         };
         rows.map(line).into()
     }

@@ -85,9 +85,10 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     // Opened anew: looking at it let some of its time pass, and a recording starts at the beginning.
     let opened = cx.open()?;
     let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if folder.is_some_and(|folder| !folder.is_dir()) {
-        let error = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Error::file("write", &args.output, &error));
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let (file, folder) = (args.output.display(), folder.display());
+        return Err(Error::not_found(format!("cannot write {file}: there is no folder {folder}"))
+            .next(format!("mkdir -p {folder}")));
     }
     let tape = Tape::new(&opened, &chip, args.scenario)?;
     drive(args.scenario, &opened, &tape)?;

@@ -1,0 +1,61 @@
+//! A real machine, as far as sysfs goes: a fake tree.
+
+mod common;
+
+use std::fs;
+
+use common::{FakeSys, GPU};
+use serde_json::Value;
+
+const DEVICE: &str = "pci:01:00.0";
+
+#[test]
+fn the_gpu_is_listed_first() {
+    let run = FakeSys::new().nova(&["list"]);
+    let line = run.stdout.lines().nth(1).unwrap();
+    assert_eq!(line, "pci:0000:01:00.0  10de:2204  030000  16 MiB  nouveau  D0");
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn info_reads_and_binds_nothing() {
+    let tree = FakeSys::new();
+    let run = tree.nova(&["-d", DEVICE, "--format", "json", "info"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let info: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((&info["chipset"], &info["state"]), (&"GA102".into(), &"unbound".into()));
+    assert_eq!((&info["kernel_driver"], &info["pci"]["device"]), (&"nouveau".into(), &"2204".into()));
+    assert_eq!(info["timer_ns"], 0x1700_0000_u64 << 32 | 0x60);
+}
+
+#[test]
+fn registers_are_read_and_not_written() {
+    let tree = FakeSys::new();
+    let run = tree.nova(&["-d", DEVICE, "reg", "read", "NV_PMC_BOOT_0.FOUNDRY"]);
+    assert!(run.stdout.contains("FOUNDRY = 0x5"), "{}{}", run.stdout, run.stderr);
+    let before = fs::read(tree.folder().join("resource0")).unwrap();
+    let run = tree.nova(&["-d", DEVICE, "reg", "write", "--write", "NV_PTIMER_ALARM_0=0"]);
+    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{}", run.stderr);
+    for args in [["timer", "--alarm=1ms"], ["irq", "--trigger"], ["device", "stress"]] {
+        let run = tree.nova(&["-d", DEVICE, args[0], args[1]]);
+        assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{args:?}: {}", run.stderr);
+    }
+    assert_eq!(tree.nova(&["-d", DEVICE, "timer"]).code, 0);
+    assert_eq!(tree.nova(&["-d", DEVICE, "dump", "--unit", "ptimer"]).code, 0);
+    assert!(before == fs::read(tree.folder().join("resource0")).unwrap());
+}
+
+#[test]
+fn what_is_in_the_way_is_named() {
+    let tree = FakeSys::new();
+    let config = tree.folder().join("config");
+    let mut bytes = fs::read(&config).unwrap();
+    bytes[4] = 0b101;
+    fs::write(&config, &bytes).unwrap();
+    let run = tree.nova(&["-d", DEVICE, "info"]);
+    assert_eq!(run.code, 5);
+    assert!(run.stderr.contains(&format!("setpci -s {GPU}")), "{}", run.stderr);
+    bytes[0] = 0x86;
+    fs::write(&config, &bytes).unwrap();
+    assert_eq!(tree.nova(&["-d", DEVICE, "info"]).code, 3);
+}
