@@ -170,6 +170,24 @@ impl Case {
         self.fault.is_some_and(|fault| matches!(fault.turn, Turn::From(_)))
     }
 
+    /// The first access that may be disturbed, from 1.
+    pub fn first(&self) -> u32 {
+        match self.fault.map(|fault| fault.turn) {
+            Some(Turn::Nth(n) | Turn::From(n)) => n,
+            _ => 1,
+        }
+    }
+
+    /// Whether writes may get lost without an error.
+    pub fn loses_writes(&self) -> bool {
+        matches!(self.effect(), Some(Effect::AllOnes | Effect::Pri(_) | Effect::Drop))
+    }
+
+    /// Whether accesses take longer.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.effect(), Some(Effect::Delay(_)))
+    }
+
     /// Whether the device is gone for good once the fault has come.
     pub fn is_loss(&self) -> bool {
         self.lasts() && matches!(self.effect(), Some(Effect::AllOnes | Effect::Error(ErrorKind::Gone)))
@@ -344,10 +362,15 @@ impl Rig {
     /// The end of every run: the device is left alone for a while, removed, and looked at.
     fn finish(&self) -> Verdict {
         self.linger()?;
-        if !matches!(self.device.state(), State::Unbound | State::Removed) {
+        let state = self.device.state();
+        if !matches!(state, State::Unbound | State::Removed) {
             let removed = self.device.remove(&mut Outside::new());
             let removed = removed.map_err(|error| format!("remove: {error:?}"))?;
-            self.check_removed(removed)?;
+            // Asleep it is let go of without a word. Of a step that could not be woken, and could not be
+            // told to go to sleep again, nobody knows then.
+            if !(state == State::Suspended && self.case.lasts()) {
+                self.check_removed(removed)?;
+            }
         }
         self.check_left()?;
         if self.case.lasts() { Ok(()) } else { self.rebind() }
