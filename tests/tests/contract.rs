@@ -193,7 +193,7 @@ fn l08_request_remove_defers_to_the_host() {
         &bench.gpu,
         Arc::new(move |_| {
             // The hook may run on top of a callback; then it is asked again later.
-            let _ = device.remove_within(&mut Outside::new(), Nanos::ZERO);
+            let _ = device.remove_if_requested(&mut Outside::new(), Nanos::ZERO);
         }),
     );
     let client = bench.client().expect("opens");
@@ -209,6 +209,31 @@ fn l08_request_remove_defers_to_the_host() {
     }
     assert_eq!(bench.device.state(), State::Removed);
     bench.world.check();
+}
+
+#[test]
+fn l08_a_late_request_removes_no_later_binding() {
+    let bench = ToyBench::new(81, Plan::default());
+    bench.probe().expect("binds");
+    in_a_call(&bench, || ());
+    let mut outside = Outside::new();
+    assert_eq!(bench.device.remove_if_requested(&mut outside, Nanos::ZERO), Ok(None));
+    let client = bench.client().expect("opens");
+    let asked = client.call(&mut outside, |cx| {
+        cx.request_remove();
+        Ok(())
+    });
+    assert_eq!(asked, Ok(()));
+    bench.device.remove(&mut outside).expect("the host was faster");
+    assert_eq!(bench.device.remove_if_requested(&mut outside, Nanos::ZERO), Ok(None));
+    bench.probe().expect("binds");
+    assert_eq!(bench.device.remove_if_requested(&mut outside, Nanos::ZERO), Ok(None));
+    assert_eq!(bench.device.state(), State::Bound);
+    bench.device.lose();
+    assert!(bench.device.remove_if_requested(&mut outside, Nanos::ZERO).is_ok());
+    assert_eq!(bench.device.state(), State::Lost, "the host knows of its own loss and removes by itself");
+    bench.device.remove(&mut outside).expect("is removed");
+    bench.assert_clean(1);
 }
 
 #[test]

@@ -103,9 +103,9 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
     }
 
     /// The driver asked for removal from inside a callback, or the device was lost. The host calls
-    /// [`Device::remove`](crate::lifecycle::Device::remove) from a context of its own, soon, and again
-    /// while that answers `Busy`. Called inside the gate, from any context, interrupts included, so it
-    /// only takes a note.
+    /// [`Device::remove_if_requested`](crate::lifecycle::Device::remove_if_requested) from a context of
+    /// its own, soon, and again while that answers `Busy` or `Blocked`. Called inside the gate, from any
+    /// context, interrupts included, so it only takes a note.
     fn removal_requested(&self) {}
 
     /// Keeps the device from reaching memory from now on: bus mastering off, mappings taken away.

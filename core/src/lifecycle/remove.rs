@@ -5,7 +5,7 @@ use core::fmt;
 use super::device::{ClaimOf, Device};
 use super::entry::EntryKind;
 use super::registry::EntryRow;
-use super::state::{IllegalTransition, Transition};
+use super::state::{IllegalTransition, State, Transition};
 use super::teardown;
 use super::{Driver, Outside};
 use crate::hal::{Clock as _, Event as _, Host, Nanos};
@@ -31,10 +31,35 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// [`RemoveError::Blocked`] names an entry that has not left in time. The device stays in
     /// `Removing`, its gate closed, everything still allocated; call again to go on.
     pub fn remove_within(&self, _outside: &mut Outside, limit: Nanos) -> Result<Removed, RemoveError> {
+        self.take_apart(&mut self.cell.claim().ok_or(RemoveError::Busy)?, limit)
+    }
+
+    /// What a host does about [`Host::removal_requested`]: removes the driver if removal has been asked
+    /// for in the present binding, or has begun and not ended. A request that comes late, when the device
+    /// has been bound anew, removes nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`remove_within`](Self::remove_within); on `Busy` and `Blocked`, call again.
+    pub fn remove_if_requested(
+        &self,
+        _outside: &mut Outside,
+        limit: Nanos,
+    ) -> Result<Option<Removed>, RemoveError> {
+        // The claim keeps the binding as it is between the look and the removal.
         let mut claim = self.cell.claim().ok_or(RemoveError::Busy)?;
+        let due = match self.state() {
+            State::Removing => true,
+            State::Bound | State::Suspended | State::Lost => self.removal_requested(),
+            State::Unbound | State::Probing | State::Removed => false,
+        };
+        if due { self.take_apart(&mut claim, limit).map(Some) } else { Ok(None) }
+    }
+
+    fn take_apart(&self, claim: &mut ClaimOf<'_, D, N>, limit: Nanos) -> Result<Removed, RemoveError> {
         self.shared.state.go(Transition::Remove).map_err(RemoveError::State)?;
-        self.shut(&claim);
-        drain(&mut claim, limit).map_err(RemoveError::Blocked)?;
+        self.shut(claim);
+        drain(claim, limit).map_err(RemoveError::Blocked)?;
         let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
         let mut removed = Removed { lost: false, failed: None };
         if let Some(body) = slot.as_mut() {
