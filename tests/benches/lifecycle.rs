@@ -90,7 +90,8 @@ fn load(client: &Client, outside: &mut Outside) {
     started.expect("the device is there");
 }
 
-/// Whole lifecycles of the GPU driver in which the scheduler calls a hundred callbacks of the load.
+/// Whole lifecycles of the GPU driver in which the scheduler is told a hundred times to run what is ready: a callback of
+/// the load, and whatever comes on top of it.
 fn gpu_callbacks(n: u64) -> Duration {
     let bench = Bench::new(1, Chipset::GA102);
     let outside = &mut Outside::new();
