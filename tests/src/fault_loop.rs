@@ -366,6 +366,7 @@ impl Rig {
         if !matches!(state, State::Unbound | State::Removed) {
             let removed = self.device.remove(&mut Outside::new());
             let removed = removed.map_err(|error| format!("remove: {error:?}"))?;
+            self.check_answer(removed)?;
             // Asleep it is let go of without a word. Of a step that could not be woken, and could not be
             // told to go to sleep again, nobody knows then.
             if !(state == State::Suspended && self.case.lasts()) {
@@ -412,6 +413,17 @@ impl Rig {
     ///
     /// When it is not.
     pub fn check_removed(&self, removed: Removed) -> Verdict {
+        self.check_answer(removed)?;
+        if removed.lost || removed.failed.is_some() {
+            return Ok(());
+        }
+        self.check_quiet("removed")?;
+        let page = self.gpu.with(nova_sim_glue::gpu::SimGpu::flush_page);
+        ensure(page == 0, || format!("removed, and the flush page is {page:#x}"))
+    }
+
+    /// What remove said has to be what it can say after this fault.
+    fn check_answer(&self, removed: Removed) -> Verdict {
         if self.is_gone() {
             ensure(removed.lost, || format!("the device is gone, and remove says {removed:?}"))?;
         }
@@ -422,12 +434,7 @@ impl Rig {
             let clean = !removed.lost && removed.failed.is_none();
             ensure(clean, || format!("remove fails without need: {removed:?}"))?;
         }
-        if removed.lost || removed.failed.is_some() {
-            return Ok(());
-        }
-        self.check_quiet("removed")?;
-        let page = self.gpu.with(nova_sim_glue::gpu::SimGpu::flush_page);
-        ensure(page == 0, || format!("removed, and the flush page is {page:#x}"))
+        Ok(())
     }
 
     /// The hardware must not be able to interrupt.

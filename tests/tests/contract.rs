@@ -472,6 +472,30 @@ fn l14_a_suspend_that_cannot_be_undone_lets_nobody_in() {
 }
 
 #[test]
+fn l14_a_resume_that_fails_can_be_repeated_or_removed_from() {
+    let bench = ToyBench::new(144, Plan { resume_fails: Some("second"), ..Plan::default() });
+    bench.probe().expect("binds");
+    let mut outside = Outside::new();
+    bench.device.suspend(&mut outside, Nanos::from_secs(1)).expect("sleeps");
+    toy::read();
+    let failed = bench.device.resume(&mut outside);
+    assert_eq!(failed, Err(SuspendError::Driver { step: "second", error: ToyError::Told }));
+    assert_eq!(bench.device.state(), State::Suspended);
+    assert_eq!(only(&toy::read(), &["wake", "sleep"]), ["wake first", "sleep first"]);
+    toy::diary(|diary| diary.plan.resume_fails = None);
+    bench.device.resume(&mut outside).expect("wakes up");
+    in_a_call(&bench, || ());
+    // And from a failed one the removal talks to the device: something may have been left behind.
+    bench.device.suspend(&mut outside, Nanos::from_secs(1)).expect("sleeps");
+    toy::diary(|diary| diary.plan.resume_fails = Some("third"));
+    assert!(bench.device.resume(&mut outside).is_err());
+    toy::read();
+    bench.device.remove(&mut outside).expect("is removed");
+    assert_eq!(only(&toy::read(), &["down", "lost"]), steps_down());
+    bench.assert_clean(0);
+}
+
+#[test]
 fn l15_a_session_outlives_the_device_and_binds_to_no_later_one() {
     let bench = ToyBench::new(15, Plan::default());
     bench.probe().expect("binds");

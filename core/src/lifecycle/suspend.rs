@@ -108,8 +108,10 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shared.set_asleep(false);
         let steps = body.registry.order.len();
         let Err((place, step, error)) = self.wake_steps(body, 0, steps) else { return Ok(()) };
-        if !error.is_gone() && self.sleep_steps(body, 0, place).is_ok() {
-            self.shared.set_asleep(true);
+        if !error.is_gone() {
+            // The first error is the one to tell. It does not count as asleep either way: the step that
+            // failed may have left something behind, so a removal from here talks to the device.
+            let _ = self.sleep_steps(body, 0, place);
         }
         Err(SuspendError::Driver { step, error })
     }

@@ -95,13 +95,12 @@ impl Interrupts {
 
     /// Subtrees with something pending and enabled.
     pub(super) fn top(&self) -> u32 {
-        let mut top = 0;
-        for (index, (leaf, enabled)) in self.leaves.iter().zip(&self.enabled).take(self.count).enumerate() {
-            if leaf & enabled != 0 {
-                top |= 1 << (index / 2);
-            }
-        }
-        top
+        // Leaves that a chip does not have are never raised.
+        let pairs = self.leaves.chunks_exact(2).zip(self.enabled.chunks_exact(2)).enumerate();
+        pairs.fold(0, |top, (subtree, (leaves, enabled))| {
+            let pending = leaves[0] & enabled[0] | leaves[1] & enabled[1];
+            top | u32::from(pending != 0) << subtree
+        })
     }
 
     pub(super) const fn top_enabled(&self) -> u32 {
@@ -160,7 +159,8 @@ impl Interrupts {
 
     /// Whether anything pending is enabled all the way.
     pub(super) fn is_signalled(&self) -> bool {
-        self.top() & self.top_enabled != 0
+        // Asked at every access, and with the tops held back there is nothing to add up.
+        (self.top_enabled != 0 && self.top() & self.top_enabled != 0)
             || (0..2).any(|which| self.pmc_pending(which) & self.pmc_enabled(which) != 0)
     }
 

@@ -16,14 +16,21 @@ impl Pending {
     /// The sources: the legacy tree first, then by vector.
     pub(super) fn sources(&self) -> impl Iterator<Item = Source> {
         let legacy = bits(self.legacy).map(|bit| Source::Pmc(bit as u8));
-        let leaves = (0u16..).zip(self.leaves);
+        // This runs in the interrupt handler, and most leaves are empty.
+        let leaves = (0u16..).zip(self.leaves).filter(|(_, word)| *word != 0);
         let tree = leaves.flat_map(|(leaf, word)| bits(word).map(move |bit| Source::Vector(leaf * 32 + bit)));
         legacy.chain(tree)
     }
 }
 
+/// The bits that are set, lowest first.
 fn bits(word: u32) -> impl Iterator<Item = u16> {
-    (0..32u16).filter(move |bit| word & 1 << bit != 0)
+    let mut left = word;
+    core::iter::from_fn(move || {
+        let bit = left.trailing_zeros() as u16;
+        left &= left.checked_sub(1)?;
+        Some(bit)
+    })
 }
 
 #[cfg(test)]
