@@ -1,7 +1,7 @@
 //! The whole driver on every simulated chip: bind, time, alarm, interrupt, sleep, remove, bind again.
 
-use nova_core::bus::Offset;
-use nova_core::chip::Chipset;
+use nova_core::bus::{Offset, Place};
+use nova_core::chip::{Chipset, Family};
 use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
 use nova_core::lifecycle::{Outside, Refused, SessionError, State};
@@ -47,6 +47,8 @@ fn alarms_arrive_by_interrupt_and_never_early() {
         }
         let missed = client.call(&mut Outside::new(), |cx| Ok(cx.data().missed_interrupts()));
         assert_eq!(missed, Ok(0), "an alarm came by the backstop only");
+        let spurious = client.call(&mut Outside::new(), |cx| Ok(cx.data().intr().counts().spurious));
+        assert_eq!(spurious, Ok(0), "a message led nowhere");
         bench.device.remove(&mut Outside::new()).expect("is removed");
         let late = client.call(&mut Outside::new(), |_| Ok(()));
         assert_eq!(late, Err(SessionError::Refused(Refused::Removed)));
@@ -71,6 +73,29 @@ fn software_interrupts_and_countdowns_are_counted() {
         let count = client.call(&mut outside, |cx| Ok(cx.data().intr().count_of(Source::COUNTDOWN)));
         assert_eq!(count, Ok(1));
         bench.device.remove(&mut outside).expect("is removed");
+    });
+}
+
+#[test]
+fn enables_that_somebody_left_behind_are_cleared() {
+    use nova_core::regs::{intr, pmc};
+    let set = |bench: &Bench, offset: u32| {
+        let at = Offset::<u32>::new(offset).expect("inside");
+        bench.gpu.with(|gpu| gpu.write(at, u32::MAX, 0));
+    };
+    for_every_chip(|bench| {
+        for leaf in 0..8 {
+            let place = intr::NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET.at(leaf).expect("eight leaves");
+            set(bench, Place::offset(place).bytes());
+        }
+        if bench.gpu.with(|gpu| gpu.family()) == Family::Tu102 {
+            for tree in 0..2 {
+                set(bench, Place::offset(pmc::NV_PMC_INTR_EN_SET.at(tree).expect("two trees")).bytes());
+            }
+        }
+        bench.probe().expect("binds");
+        bench.device.remove(&mut Outside::new()).expect("is removed");
+        assert!(bench.gpu.with(|gpu| gpu.lines().are_quiet()), "{:?}", bench.gpu.with(|gpu| gpu.lines()));
     });
 }
 

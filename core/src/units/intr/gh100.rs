@@ -26,7 +26,7 @@ impl<B: Bus> IntrHal<B> for Hal {
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
         tu102::hold(io, SUBTREES)
     }
-    fn release(&self, io: Checked<'_, B>) -> Result<(), Error> {
+    fn release(&self, io: Checked<'_, B>, _legacy: u32) -> Result<(), Error> {
         // Toggling the tops, of which this is the second half, is what re-arms the message here.
         tu102::release(io, SUBTREES)
     }

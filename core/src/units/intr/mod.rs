@@ -38,8 +38,8 @@ trait IntrHal<B: Bus>: Sync {
     fn subtrees(&self) -> u32;
     /// Holds all interrupts back.
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error>;
-    /// Lets them through; what is pending announces itself again.
-    fn release(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    /// Lets them through, outside the tree those in `legacy`; what is pending announces itself again.
+    fn release(&self, io: Checked<'_, B>, legacy: u32) -> Result<(), Error>;
     /// Lets the next message be sent, where that needs a write.
     fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error>;
     /// Reads what is pending outside the tree, of the sources in `enabled`.
@@ -123,7 +123,7 @@ impl<H: Host> Intr<H> {
     pub fn start(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.quiet(io)?;
         self.hal.rearm_message(io)?;
-        self.hal.release(io)
+        self.release(io)
     }
 
     /// Disables everything, for remove.
@@ -149,11 +149,8 @@ impl<H: Host> Intr<H> {
                 tu102::leaf_enable(io, leaf, bits, true)?;
             }
         }
-        if legacy != 0 {
-            self.hal.legacy_enable(io, legacy, true)?;
-        }
         self.hal.rearm_message(io)?;
-        self.hal.release(io)?;
+        self.release(io)?;
         for (leaf, bits) in (0u32..).zip(leaves).filter(|(_, bits)| *bits != 0) {
             tu102::verify_leaf(io, leaf, bits)?;
         }
@@ -170,7 +167,7 @@ impl<H: Host> Intr<H> {
         self.state.with(|state| state.stormy = false);
         self.hal.hold(io)?;
         self.hal.rearm_message(io)?;
-        self.hal.release(io)
+        self.release(io)
     }
 
     /// Enables a source. What was latched of it before is forgotten.
@@ -227,7 +224,7 @@ impl<H: Host> Intr<H> {
             // Something comes again and again that cannot be seen, or not be cleared.
             return served;
         }
-        let released = self.hal.release(io);
+        let released = self.release(io);
         if served.is_err() || released.is_err() {
             // One of the writes did not arrive, or something is pending that was not served. From the
             // start, so that it announces itself again; that this fails as well changes nothing.
@@ -376,13 +373,17 @@ impl<H: Host> Intr<H> {
         if known { Ok(()) } else { Err(Error::NoSuchInterrupt { number: source.number() }) }
     }
 
+    fn release(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        let legacy = self.state.with(|state| state.legacy);
+        self.hal.release(io, legacy)
+    }
+
     fn quiet(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.hal.hold(io)?;
         for leaf in (0u32..).take(self.hal.leaves()) {
             tu102::leaf_enable(io, leaf, u32::MAX, false)?;
             tu102::leaf_clear_all(io, leaf)?;
         }
-        self.hal.legacy_enable(io, u32::MAX, false)?;
         self.verify_quiet(io)?;
         // All ones, which a dead device reads, were noticed; one that was taken out and put back is not.
         io.alive()

@@ -48,9 +48,17 @@ impl<B: Bus> IntrHal<B> for Turing {
         SUBTREES
     }
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
-        hold(io, SUBTREES)
+        hold(io, SUBTREES)?;
+        // Both PMC trees, as nouveau does: a level that stays up until its unit is served would announce
+        // itself again as soon as the message is re-armed.
+        let pmc = io.on(self.0);
+        pmc.write_word(NV_PMC_INTR_EN_CLEAR.at(0)?, u32::MAX)?;
+        pmc.write_word(NV_PMC_INTR_EN_CLEAR.at(1)?, u32::MAX)
     }
-    fn release(&self, io: Checked<'_, B>) -> Result<(), Error> {
+    fn release(&self, io: Checked<'_, B>, legacy: u32) -> Result<(), Error> {
+        if legacy != 0 {
+            self.legacy_enable(io, legacy, true)?;
+        }
         release(io, SUBTREES)
     }
     fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error> {
@@ -85,7 +93,7 @@ impl<B: Bus> IntrHal<B> for Ampere {
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
         hold(io, SUBTREES)
     }
-    fn release(&self, io: Checked<'_, B>) -> Result<(), Error> {
+    fn release(&self, io: Checked<'_, B>, _legacy: u32) -> Result<(), Error> {
         release(io, SUBTREES)
     }
     fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error> {
