@@ -3,11 +3,15 @@
 
 pub mod bench;
 pub mod fault_loop;
+pub mod must_not_compile;
 pub mod schedule;
 pub mod toy;
 pub mod toybench;
 
-/// How many random cases a property runs: fewer in the inner loop (`cargo xtask test --quick`).
+/// How many random cases a property runs: fewer in the inner loop (`cargo xtask test --quick`), and
+/// `NOVA_TEST_FACTOR` times as many for a soak.
 pub fn cases(full: u32) -> u32 {
-    if std::env::var_os("NOVA_TEST_QUICK").is_some() { full.div_ceil(10) } else { full }
+    let factor = std::env::var("NOVA_TEST_FACTOR").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    let cases = if std::env::var_os("NOVA_TEST_QUICK").is_some() { full.div_ceil(10) } else { full };
+    cases.saturating_mul(factor)
 }

@@ -54,6 +54,8 @@ pub struct Seen {
     pub refused: usize,
     /// Removals asked for from inside.
     pub requests: usize,
+    /// Sessions that were forgotten instead of dropped.
+    pub forgotten: usize,
 }
 
 impl Seen {
@@ -69,6 +71,7 @@ impl Seen {
         self.callbacks += other.callbacks;
         self.refused += other.refused;
         self.requests += other.requests;
+        self.forgotten += other.forgotten;
     }
 }
 
@@ -208,9 +211,15 @@ impl Life<'_> {
         notes.check(13, before.0 == after.0, || "the host called after remove".to_owned());
         let live = bench.world.live_registrations();
         notes.check(11, live == 0, || format!("{live} registrations are left"));
-        let handles = Arc::strong_count(&bench.device) - 1 - self.old.len();
+        let forgotten = notes.with(|notes| notes.1.forgotten);
+        let handles = Arc::strong_count(&bench.device) - 1 - self.old.len() - forgotten;
         notes.check(13, handles == 0, || format!("the host has {handles} handles left"));
-        check_diary(notes, &toy::read());
+        let lines = toy::read();
+        check_diary(notes, &lines);
+        // What was forgotten keeps the cell, and nothing of the driver.
+        let drops = lines.iter().filter(|line| line.starts_with("drop")).count();
+        let attached = lines.iter().filter(|line| *line == "attach").count();
+        notes.check(12, drops == attached, || format!("{forgotten} forgotten keep the driver's state"));
         if bench.device.state() == State::Removed {
             self.knock_with_old_sessions(&[Refused::Removed, Refused::Stale]);
         }
@@ -279,11 +288,12 @@ enum What {
     Lose,
     Call,
     Request,
+    Forget,
 }
 
 impl Action {
     fn draw(bench: &ToyBench, notes: &Notes) -> Self {
-        let what = match bench.world.random(20) {
+        let what = match bench.world.random(23) {
             0..=4 => What::Remove,
             5..=7 => What::Sleep,
             8..=10 => What::Wake,
@@ -291,7 +301,8 @@ impl Action {
             14 => What::Unplug,
             15 => What::Lose,
             16..=18 => What::Call,
-            _ => What::Request,
+            19 => What::Request,
+            _ => What::Forget,
         };
         Self {
             what,
@@ -313,6 +324,7 @@ impl Action {
             What::Lose => "lose",
             What::Call => "call",
             What::Request => "request removal",
+            What::Forget => "forget a session",
         }
     }
 
@@ -342,6 +354,12 @@ impl Action {
             }
             What::Call => self.call(&mut outside),
             What::Request => self.request(&mut outside),
+            What::Forget => {
+                if let Some(client) = self.client.clone() {
+                    std::mem::forget(client);
+                    self.notes.seen(|seen| seen.forgotten += 1);
+                }
+            }
         }
     }
 
@@ -375,6 +393,7 @@ impl Action {
         let Some(client) = &self.client else { return };
         let state = self.device.state();
         let answer = client.call(outside, |cx| {
+            let _inside = toy::Inside::new();
             let Ok(value) = cx.io().read(nova_core::regs::pmc::NV_PMC_BOOT_0);
             Ok(value.get())
         });
@@ -386,6 +405,7 @@ impl Action {
     fn request(&self, outside: &mut Outside) {
         let Some(client) = &self.client else { return };
         let asked = client.call(outside, |cx| {
+            let _inside = toy::Inside::new();
             cx.request_remove();
             Ok(())
         });
