@@ -1,4 +1,4 @@
-//! L4: inside a callback a register access costs what a bare volatile access costs.
+//! L4: the price of a register access under the gate is that of the instruction.
 //!
 //! Compiles `examples/access.rs` in release mode and compares the machine code of its pairs.
 

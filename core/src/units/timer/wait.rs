@@ -5,7 +5,7 @@ use embedded_hal::delay::DelayNs;
 use super::read::{View, time};
 use crate::bus::Bus;
 use crate::error::Error;
-use crate::hal::{Clock, Nanos};
+use crate::hal::{Clock, Instant, Nanos};
 use crate::units::pri::Checked;
 
 /// So many equal times in a row mean that the counter stands still: nouveau's number. A read takes
@@ -17,19 +17,24 @@ const SLOW: u64 = 4;
 const GRACE: Nanos = Nanos::from_secs(1);
 
 /// GPU time as it passes, with the checks that make a loop end.
-struct Passing<'a, B: Bus> {
+struct Passing<'a, B: Bus, C> {
     io: Checked<'a, B>,
+    clock: &'a C,
+    /// The host's time of the last look.
+    looked: Instant,
     last: u64,
     same: u32,
     passed: u64,
 }
 
-impl<'a, B: Bus> Passing<'a, B> {
-    fn start(io: Checked<'a, B>) -> Result<Self, Error> {
-        Ok(Self { io, last: time(io, View::VirtualFunction)?, same: 1, passed: 0 })
+impl<'a, B: Bus, C: Clock> Passing<'a, B, C> {
+    fn start(io: Checked<'a, B>, clock: &'a C) -> Result<Self, Error> {
+        let last = time(io, View::VirtualFunction)?;
+        Ok(Self { io, clock, looked: clock.now(), last, same: 1, passed: 0 })
     }
 
-    /// Time passed since the start. A counter that was set back meanwhile does not count backwards.
+    /// Time passed since the start. A counter that is set meanwhile, back or far ahead, does not count:
+    /// a step that the host's clock cannot explain is left out.
     fn look(&mut self) -> Result<Nanos, Error> {
         let now = time(self.io, View::VirtualFunction)?;
         if now == self.last {
@@ -39,9 +44,13 @@ impl<'a, B: Bus> Passing<'a, B> {
                 return Err(Error::Stalled { at: now });
             }
         } else {
-            self.same = 1;
-            self.passed = self.passed.saturating_add(now.saturating_sub(self.last));
-            self.last = now;
+            let host = self.clock.now();
+            let most = Nanos(host.since(self.looked).get().saturating_mul(SLOW)) + GRACE;
+            let step = now.saturating_sub(self.last);
+            if step <= most.get() {
+                self.passed = self.passed.saturating_add(step);
+            }
+            (self.same, self.last, self.looked) = (1, now, host);
         }
         Ok(Nanos(self.passed))
     }
@@ -60,7 +69,7 @@ pub(super) fn wait_on<B: Bus, T>(
 ) -> Result<T, Error> {
     let start = clock.now();
     let end = start + Nanos(limit.get().saturating_mul(SLOW)) + GRACE;
-    let mut passing = Passing::start(io)?;
+    let mut passing = Passing::start(io, clock)?;
     loop {
         if let Some(value) = cond()? {
             io.alive()?;
