@@ -87,12 +87,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// An entry, or the reverse of a step, failed. There is nobody else to tell.
     fn failed(_data: &Self, host: &Self::Host, what: &'static str, error: &Self::Error) {
         use crate::hal::{Level, Log as _};
-        host.log(Level::Warn, format_args!("{what}: {error:?}"));
+        host.log(Level::Warn, format_args!("{what}: {error}"));
     }
 }
 
 /// An error of a driver.
-pub trait Failure: fmt::Debug {
+pub trait Failure: fmt::Debug + fmt::Display {
     /// Whether it says that the device is gone.
     fn is_gone(&self) -> bool;
 }

@@ -40,6 +40,12 @@ pub enum Error {
     Gone,
 }
 
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
 impl Failure for Error {
     fn is_gone(&self) -> bool {
         *self == Self::Gone

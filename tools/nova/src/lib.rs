@@ -19,7 +19,8 @@ mod value;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use command::Cli;
 use error::{Code, Error};
@@ -37,6 +38,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(error.code() as u8)
 }
 
+/// What can come after the words that were typed.
+fn subcommand_missing(text: &str) -> Error {
+    let usage = text.lines().find_map(|line| line.trim().strip_prefix("Usage: ")).unwrap_or_default();
+    let words: Vec<_> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
+    let top = Cli::command();
+    let mut here = &top;
+    for word in words.iter().skip(1) {
+        here = here.find_subcommand(word).unwrap_or(here);
+    }
+    let names: Vec<_> = here.get_subcommands().map(clap::Command::get_name).collect();
+    Error::usage(format!("a subcommand is missing: {}", names.join(", ")))
+        .next(format!("{} --help", words.join(" ")))
+}
+
 /// What clap has to say: help on standard output, mistakes on one line.
 fn usage(error: &clap::Error) -> Result<(), Error> {
     if !error.use_stderr() {
@@ -45,6 +60,12 @@ fn usage(error: &clap::Error) -> Result<(), Error> {
         return Ok(());
     }
     let text = error.render().to_string();
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    ) {
+        return Err(subcommand_missing(&text));
+    }
     let mut lines = text.lines().map(str::trim);
     let what: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
     let rest: Vec<_> = lines.collect();

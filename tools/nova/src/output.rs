@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
@@ -98,10 +99,10 @@ impl Out {
     ///
     /// When it cannot be made into JSON.
     pub(crate) fn object(&mut self, value: &impl Serialize) -> Result<()> {
-        let text = match self.format {
-            Format::Ndjson => serde_json::to_string(value),
-            _ => serde_json::to_string_pretty(value),
-        };
+        if self.format == Format::Ndjson {
+            return self.record(value);
+        }
+        let text = versioned(value).and_then(|value| serde_json::to_string_pretty(&value));
         self.line(text.map_err(|error| json_error(&error))?);
         Ok(())
     }
@@ -112,7 +113,8 @@ impl Out {
     ///
     /// When it cannot be made into JSON.
     pub(crate) fn record(&mut self, value: &impl Serialize) -> Result<()> {
-        self.line(serde_json::to_string(value).map_err(|error| json_error(&error))?);
+        let text = versioned(value).and_then(|value| serde_json::to_string(&value));
+        self.line(text.map_err(|error| json_error(&error))?);
         Ok(())
     }
 
@@ -146,6 +148,15 @@ impl Out {
         stdout.flush()?;
         Ok(())
     }
+}
+
+/// An object with its `schema_version`, before everything else.
+fn versioned(value: &impl Serialize) -> serde_json::Result<Value> {
+    let Value::Object(fields) = serde_json::to_value(value)? else { return serde_json::to_value(value) };
+    let mut object = Map::new();
+    object.insert("schema_version".into(), SCHEMA_VERSION.into());
+    object.extend(fields);
+    Ok(Value::Object(object))
 }
 
 fn json_error(error: &serde_json::Error) -> Error {

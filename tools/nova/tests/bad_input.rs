@@ -30,6 +30,12 @@ fn devices() {
 #[test]
 fn gpus_that_are_not_well() {
     fails(&["-d", "sim:ga102,gone", "info"], 3, "0xffffffff");
+    fails(&["-d", "sim:ga102,gone", "reg", "read", "NV_PMC_BOOT_0"], 3, "0xffffffff");
+    fails(&["-d", "sim:ga102,gone", "reg", "read", "NV_PTIMER_ALARM_0", "0x9ffc"], 3, "0xffffffff");
+    for write in [&["NV_PTIMER_ALARM_0=0"][..], &["NV_PTIMER_ALARM_0=0", "--write"], &["0x9ffc=1", "--write"]]
+    {
+        fails(&[&["-d", "sim:ga102,gone", "reg", "write"], write].concat(), 3, "0xffffffff");
+    }
     fails(&["-d", "sim:gb202,firewall", "info"], 5, "firewall");
     fails(&["-d", "sim:ga102,vf", "info"], 5, "virtual function");
     fails(&["-d", "sim:ga102,boot-ms=9000", "info"], 6, "boot");
@@ -47,6 +53,10 @@ fn registers() {
     fails(&["reg", "read", "NV_PTIMER_VF_TIMER[16]"], 2, "the last is 15");
     fails(&["reg", "read", "0x1000000"], 2, "outside the 0x1000000-byte register window");
     fails(&["reg", "read", "0xffffffffffffffffff"], 2, "does not fit 64 bits");
+    fails(&["reg", "read", "0xffffffff"], 2, "outside the 0x1000000-byte register window");
+    fails(&["reg", "read", "NV_VOODOO_XYZZY"], 1, "nova reg find");
+    fails(&["reg", "find", "["], 1, "no register fits");
+    fails(&["dump", "PTIMER"], 1, "nova dump --unit ptimer");
     fails(&["reg", "read", "0x9401"], 2, "use 0x9400");
     fails(&["reg", "read", "-4"], 2, "negative");
     fails(&["reg", "read", "a b"], 2, "is in no name");
@@ -71,9 +81,32 @@ fn writes() {
     fails(&["reg", "write", "NV_PTIMER_ALARM_0=-1", "--write"], 2, "negative");
     fails(&["reg", "write", "NV_PTIMER_ALARM_0", "--write"], 2, "says no value");
     fails(&["reg", "write", "NV_PTIMER_TIMER_CFG?=1", "--write"], 2, "needs one register");
+    let mask = "NV_PTIMER_ALARM_INTR.MASK";
+    let (mask_0, mask_1) = (format!("{mask}=0"), format!("{mask}=1"));
+    fails(&["reg", "write", &mask_1, &mask_0], 2, "given twice");
+    fails(&["reg", "write", "NV_PTIMER_ALARM_INTR=0", &mask_1], 2, "given twice");
+    fails(&["reg", "write", "NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF=1"], 2, "say which");
     // The first of the two is good, and is not written either.
     let run = nova(&["reg", "write", "--write", "NV_PTIMER_ALARM_0=0x20", "NV_PMC_BOOT_0=1"]);
     assert_eq!((run.code, run.stdout.as_str()), (5, ""));
+}
+
+#[test]
+fn registers_that_answer_with_an_error() {
+    let run = nova(&["reg", "read", "0x9ffc"]);
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(run.stdout.contains("error pattern"), "{}", run.stdout);
+    assert!(run.stderr.contains("0x009ffc answered 0xbad"), "{}", run.stderr);
+    let run = nova(&["--format", "json", "reg", "read", "0x9ffc", "NV_PMC_BOOT_0"]);
+    assert!(run.code == 7 && run.stdout.contains("error_pattern"), "{}", run.stdout);
+}
+
+#[test]
+fn a_write_that_did_not_take() {
+    let run = nova(&["reg", "write", "--write", "NV_PTIMER_ALARM_0=0x1007"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("was written 0x00001007 and reads 0x00001000"), "{}", run.stderr);
+    assert_eq!(nova(&["reg", "write", "--write", "NV_PTIMER_ALARM_0=0x1000"]).code, 0);
 }
 
 #[test]
@@ -91,6 +124,15 @@ fn spans_of_time() {
 #[test]
 fn command_lines() {
     fails(&["frobnicate"], 2, "unrecognized subcommand");
+    fails(&[], 2, "a subcommand is missing: list, info, ");
+    for args in [&["reg"][..], &["-d", "sim:ga102", "reg"]] {
+        fails(args, 2, "a subcommand is missing: find, show, read, write; try: nova reg --help");
+    }
+    fails(&["device"], 2, "a subcommand is missing: stress; try: nova device --help");
+    fails(&["irq", "--trigger", "1000001"], 2, "--trigger");
+    let help = nova(&["help"]);
+    assert!(help.code == 0 && help.stdout.contains("Exit codes") && help.stderr.is_empty());
+    assert!(nova(&["help", "reg", "read"]).stdout.contains("nova reg read"));
     fails(&["reg", "reed"], 2, "'read'");
     fails(&["info", "--frob"], 2, "nova info --help");
     fails(&["--format", "xml", "info"], 2, "table, json, ndjson");
@@ -113,6 +155,12 @@ fn traces() {
     fails(&["-d", &format!("replay:{bad}"), "info"], 2, "line 3");
     fs::write(&bad, b"nova-trace 1\n\xff\xfe\n").unwrap();
     fails(&["trace", "show", &bad], 2, "line 2: it is not text");
+    fs::write(&bad, "nova-trace 1 chip=voodoo\nE 0\n").unwrap();
+    fails(&["trace", "show", &bad], 2, "chip=voodoo is no chip");
+    fs::write(&bad, "VERSION 20070824\n").unwrap();
+    fails(&["trace", "show", &bad], 1, "no access to the registers");
+    fs::write(&bad, "VERSION 20070824\nR 4 nonsense\n").unwrap();
+    fails(&["trace", "show", &bad], 2, &format!("try: sed -n 2p {bad}"));
     fs::write(&bad, "").unwrap();
     fails(&["trace", "show", &bad], 2, "no trace that nova knows");
     fails(&["trace", "show", &path("absent")], 1, "No such file");
@@ -134,6 +182,53 @@ fn a_trace_that_cannot_be_written_leaves_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// A named pipe, which nobody writes to or reads from.
+fn fifo(path: &str) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn only_regular_files_are_traces() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe").display().to_string();
+    fifo(&pipe);
+    fails(&["trace", "show", &pipe], 2, "no regular file");
+    fails(&["trace", "replay", &pipe], 2, "no regular file");
+    fails(&["-d", &format!("replay:{pipe}"), "info"], 2, "no regular file");
+    // More than is read, without taking up room.
+    let long = folder.path().join("long");
+    fs::File::create(&long).unwrap().set_len((1 << 40) + 1).unwrap();
+    fails(&["trace", "show", &long.display().to_string()], 2, "1024 MiB");
+}
+
+#[test]
+fn a_recording_replaces_only_regular_files_that_may_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
+    let chmod = |name: &str, mode| fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
+    fifo(&path("pipe"));
+    fails(&["trace", "record", "-o", &path("pipe"), "probe"], 5, "no regular file");
+    fails(&["trace", "record", "-o", &path(""), "probe"], 5, "directory");
+    fs::write(path("kept"), "kept").unwrap();
+    chmod("kept", 0o444);
+    fails(&["trace", "record", "-o", &path("kept"), "probe"], 4, "write-protected");
+    assert_eq!(fs::read_to_string(path("kept")).unwrap(), "kept");
+    // A link stays a link, and what it leads to keeps its permissions.
+    chmod("kept", 0o640);
+    std::os::unix::fs::symlink("kept", path("link")).unwrap();
+    assert_eq!(nova(&["trace", "record", "-o", &path("link"), "probe"]).code, 0);
+    assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+    assert!(fs::read_to_string(path("kept")).unwrap().starts_with("nova-trace"));
+    assert_eq!(mode("kept"), 0o640);
+    std::os::unix::fs::symlink("absent", path("dangling")).unwrap();
+    fails(&["trace", "record", "-o", &path("dangling"), "probe"], 5, "symbolic link");
+    // A new one has the permissions of any new file.
+    fs::write(path("plain"), "").unwrap();
+    assert_eq!(nova(&["trace", "record", "-o", &path("new"), "probe"]).code, 0);
+    assert_eq!(mode("new"), mode("plain"));
+}
+
 #[test]
 fn a_file_without_permission() {
     let folder = tempfile::tempdir().unwrap();
@@ -145,6 +240,21 @@ fn a_file_without_permission() {
         return;
     }
     fails(&["trace", "show", &path.display().to_string()], 4, "ls -l");
+}
+
+#[test]
+fn a_folder_without_permission() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.path().join("probe"), "").is_ok() {
+        // Root writes everywhere.
+        return;
+    }
+    let file = folder.path().join("x.trace").display().to_string();
+    let run = nova(&["trace", "record", "-o", &file, "probe"]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    // Only the name that was given, not that of a temporary file.
+    assert!(run.stderr.contains(&file) && !run.stderr.contains(".tmp"), "{}", run.stderr);
 }
 
 #[test]

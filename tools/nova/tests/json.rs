@@ -45,8 +45,19 @@ fn info_of_every_chipset() {
 
 #[test]
 fn every_command_has_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.trace").display().to_string();
     for args in [
-        &["timer"][..],
+        &["list"][..],
+        &["info"],
+        &["timer"],
+        &["timer", "--watch", "--interval", "1ms", "--count", "1"],
+        &["irq", "--watch", "--count", "1"],
+        &["decode", "NV_PMC_BOOT_0", "1"],
+        &["trace", "record", "-o", &file, "probe"],
+        &["trace", "show", &file],
+        &["trace", "replay", &file],
+        &["device", "stress", "--rounds", "1", "--mode", "world"],
         &["timer", "--alarm", "1ms"],
         &["irq"],
         &["reg", "find", "NV_PMC_BOOT_*"],
@@ -59,6 +70,29 @@ fn every_command_has_json() {
         assert_eq!(json(args)["schema_version"], 1, "{args:?}");
     }
     assert_eq!(json(&["decode", "NV_PMC_BOOT_0", "1"])["name"], "NV_PMC_BOOT_0");
+}
+
+#[test]
+fn every_line_of_ndjson_has_the_version() {
+    for args in [
+        &["list"][..],
+        &["info"],
+        &["timer", "--watch", "--interval", "1ms", "--count", "2"],
+        &["irq", "--watch", "--interval", "1ms", "--count", "2"],
+        &["reg", "find", "NV_PMC_BOOT_*"],
+        &["reg", "show", "NV_PMC_BOOT_0"],
+        &["reg", "read", "NV_PMC_BOOT_*"],
+        &["reg", "write", "NV_PTIMER_ALARM_0=0"],
+        &["decode", "NV_PMC_BOOT_0", "1"],
+        &["dump", "--unit", "ptimer"],
+        &["trace", "show", "nouveau-ga102-trimmed.mmiotrace"],
+        &["device", "stress", "--rounds", "1", "--mode", "world"],
+    ] {
+        let run = nova(&[&["--format", "ndjson"], args].concat());
+        assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+        assert_ne!(run.stdout, "", "{args:?}");
+        assert!(run.stdout.lines().all(|line| line.starts_with("{\"schema_version\":1,")), "{args:?}");
+    }
 }
 
 #[test]

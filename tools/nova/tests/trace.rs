@@ -52,6 +52,13 @@ fn the_first_divergence_is_named() {
     let says = "DIFFERS  access 2: trace has read32 0xa04, the driver did read32 0xa00";
     assert!(run.stdout.starts_with(says), "{}", run.stdout);
     assert!(run.stderr.ends_with(&format!("try: nova trace show {file}\n")), "{}", run.stderr);
+    assert!(run.stderr.contains("no end line: the trace may be cut off"), "{}", run.stderr);
+    // Cut off later: the driver's own complaints are not shown.
+    assert_eq!(nova(&["trace", "record", "-o", &file, "all"]).code, 0);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.lines().take(100).collect::<Vec<_>>().join("\n") + "\n").unwrap();
+    let run = nova(&["trace", "replay", &file]);
+    assert_eq!((run.code, run.stderr.lines().count()), (1, 2), "{}", run.stderr);
 }
 
 #[test]

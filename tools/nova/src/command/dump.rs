@@ -48,7 +48,10 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let wanted: Vec<_> = regs::matching(&args.pattern).filter(|found| belongs(found, unit)).collect();
     if wanted.is_empty() {
         let error = Error::not_found(format!("no register fits {:?}", args.pattern));
-        return Err(error.next("nova reg find '*TIME*'"));
+        return Err(match unit_named(args.pattern.trim_matches('*')) {
+            Ok(meant) => error.next(format!("nova dump --unit {}", meant.name)),
+            Err(_) => error.next("nova reg find '*TIME*'"),
+        });
     }
     let opened = cx.open()?;
     let chip = opened.identify()?;

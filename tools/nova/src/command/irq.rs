@@ -10,11 +10,14 @@ use crate::bench::Bench;
 use crate::error::Result;
 use crate::output::{self, SCHEMA_VERSION};
 
+/// Most software interrupts one command raises; they take a while each.
+const MOST: i64 = 1_000_000;
+
 /// What to do with interrupts.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Raise a software interrupt N times, 1 if not said.
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1")]
+    /// Raise a software interrupt N times, 1 if not said, a million at most.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u32).range(..=MOST))]
     trigger: Option<u32>,
     #[command(flatten)]
     watch: watch::Watch,
@@ -56,10 +59,10 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     opened.need_driver("irq")?;
     let mut bench = Bench::probe(&opened)?;
     if args.watch.watch {
-        let mut triggered = 0;
+        let mut triggered = 0_u32;
         return args.watch.each(cx, |cx, _, pause| {
             bench.run_for(pause);
-            triggered += trigger(&mut bench, args.trigger.unwrap_or(0))?;
+            triggered = triggered.saturating_add(trigger(&mut bench, args.trigger.unwrap_or(0))?);
             let irq = gather(&mut bench, cx.device(), triggered)?;
             if cx.out.is_table() {
                 cx.out.line(line(&irq));
@@ -93,7 +96,10 @@ fn gather(bench: &mut Bench, device: &str, triggered: u32) -> Result<Irq> {
     let (counts, sources) = bench.call(|cx| {
         let gpu = cx.data();
         let enabled = [gpu.timer().alarm_source(), Source::COUNTDOWN, Source::CPU_DOORBELL];
-        let rows = known().map(|source| row(source, enabled.contains(&source), gpu.intr().count_of(source)));
+        // Only Turing has the old tree, and its alarm there.
+        let legacy = matches!(gpu.timer().alarm_source(), Source::Pmc(_));
+        let rows =
+            known(legacy).map(|source| row(source, enabled.contains(&source), gpu.intr().count_of(source)));
         Ok((gpu.intr().counts(), rows.collect::<Vec<_>>()))
     })?;
     let Counts { served, spurious, unhandled, storms } = counts;
@@ -101,9 +107,9 @@ fn gather(bench: &mut Bench, device: &str, triggered: u32) -> Result<Irq> {
     Ok(Irq { schema_version: SCHEMA_VERSION, device: device.to_owned(), triggered, messages, sources })
 }
 
-/// The sources with a name.
-fn known() -> impl Iterator<Item = Source> {
-    let legacy = (0..32).map(Source::Pmc);
+/// The sources with a name; those of the old tree only where there is one.
+fn known(legacy: bool) -> impl Iterator<Item = Source> {
+    let legacy = (0..if legacy { 32 } else { 0 }).map(Source::Pmc);
     let tree = (0..512).map(Source::Vector);
     legacy.chain(tree).filter(|source| source.name().is_some())
 }

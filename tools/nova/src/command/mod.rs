@@ -21,7 +21,7 @@ use crate::value;
 
 /// Inspect, drive and stress NVIDIA GPUs and simulated ones.
 #[derive(Debug, Parser)]
-#[command(name = "nova", version, about, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER)]
+#[command(name = "nova", version, about, max_term_width = 100, after_help = AFTER)]
 pub(crate) struct Cli {
     /// The device: sim:CHIP, replay:FILE (a trace), or pci:ADDRESS (a real GPU, read-only).
     #[arg(short, long, global = true, value_name = "SPEC", env = "NOVA_DEVICE", default_value = "sim:ga102")]
@@ -37,8 +37,9 @@ pub(crate) struct Cli {
 }
 
 const AFTER: &str = "\
-Exit codes: 0 ok, 1 differs or not found, 2 usage, 3 no device or gone, 4 permission, 5 refused,
-6 timeout, 7 hardware fault.
+Exit codes: 0 it worked; 1 not found, or not the same; 2 mistake in the command line or a file;
+3 there is no such GPU (any more); 4 the system forbids it; 5 turned down; 6 took too long;
+7 the hardware misbehaves.
 
 Start with:
   nova list                        what there is

@@ -16,10 +16,11 @@ pub(crate) use trace_file::TraceFile;
 use std::sync::Arc;
 
 use nova_core::Error as CoreError;
-use nova_core::bus::Io;
+use nova_core::bus::{Io, Place as _};
 use nova_core::chip::{Chip, firewall};
+use nova_core::regs::pmc::NV_PMC_BOOT_0;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::host::Machine;
 
 /// What kind of device was opened, and with it what can be done.
@@ -105,6 +106,20 @@ impl Opened {
         })
     }
 
+    /// Fails if the device is gone: a register that reads all ones may also just have that value.
+    ///
+    /// # Errors
+    ///
+    /// When `BOOT_0` too reads all ones, which it does of no GPU.
+    pub(crate) fn check_alive(&self) -> Result<()> {
+        // Of a recording without BOOT_0 nothing can be told.
+        if self.bus.read(NV_PMC_BOOT_0.offset().bytes(), 4) != Ok(u32::MAX) {
+            return Ok(());
+        }
+        let gone = Error::new(Code::NoDevice, "the GPU is gone: all registers read 0xffffffff");
+        Err(self.identify().err().unwrap_or(gone))
+    }
+
     /// The error of an access, with what the bus itself had to say.
     pub(crate) fn refine(&self, error: CoreError) -> Error {
         let why = matches!(error, CoreError::Bus { .. }).then(|| self.bus.take_failure()).flatten();
@@ -124,7 +139,7 @@ impl Opened {
             Access::Recorded => "is a recording",
         };
         Err(Error::new(
-            crate::error::Code::Refused,
+            Code::Refused,
             format!("{what} needs a device that can be driven, and {} {why}", self.spec),
         )
         .next("nova -d sim:ga102 ..."))

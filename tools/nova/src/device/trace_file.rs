@@ -1,14 +1,19 @@
 //! A trace, read whole: its accesses, and what its other lines say.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use nova_backends::access::{Access, Op, Width};
-use nova_backends::trace::{Event, parse_any};
+use nova_backends::trace::{ErrorKind, Event, parse_any};
 use nova_core::chip::{Chipset, Family};
 
-use super::PciId;
+use super::{PciId, quoted};
 use crate::error::{Error, Result};
+use crate::output;
+
+/// The longest trace in bytes: it is read whole.
+const MOST: u64 = 1 << 30;
 
 /// A trace in memory.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +32,8 @@ pub(crate) struct TraceFile {
     pub(crate) driver: Option<String>,
     /// Accesses that were lost.
     pub(crate) lost: u64,
+    /// Whether it has nova's end line.
+    ended: bool,
     /// Accesses to something else, or that the tracer could not decode.
     pub(crate) foreign: u64,
 }
@@ -38,15 +45,62 @@ impl TraceFile {
     ///
     /// When the file cannot be read, or a line makes no sense.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|error| Error::file("read", path, &error))?;
         let wrong = |what: String| {
             Error::usage(format!("{}: {what}", path.display())).next("nova trace record -o FILE all")
         };
+        let fail = |error: &io::Error| Error::file("read", path, error);
+        // Looked at before it is opened: opening a FIFO waits for somebody to write to it.
+        let about = fs::metadata(path).map_err(|error| fail(&error))?;
+        if about.is_dir() {
+            return Err(wrong("it is a directory, so not a trace".into()));
+        }
+        if !about.is_file() {
+            return Err(wrong("it is no regular file, so not a trace".into()));
+        }
+        let mut bytes = Vec::new();
+        if about.len() <= MOST {
+            let file = File::open(path).map_err(|error| fail(&error))?;
+            file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| fail(&error))?;
+        }
+        // Some files, those of /proc for one, are longer than they say.
+        if about.len().max(bytes.len() as u64) > MOST {
+            return Err(wrong(format!("a trace of more than {} MiB is not read", MOST >> 20)));
+        }
         let text = str::from_utf8(&bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             wrong(format!("line {line}: it is not text, so not a trace"))
         })?;
-        Self::parse(text).map_err(|error| wrong(error.to_string()))
+        let file = Self::parse(text).map_err(|error| match error.kind {
+            ErrorKind::Format | ErrorKind::Version => wrong(error.to_string()),
+            _ => {
+                let name = path.display().to_string();
+                Error::usage(format!("{name}: {error}")).next(format!(
+                    "sed -n {}p {}",
+                    error.line,
+                    quoted(&name)
+                ))
+            }
+        })?;
+        file.check(path, is_native(text))?;
+        Ok(file)
+    }
+
+    /// Whether a trace that reads well can be what it seems to be.
+    fn check(&self, path: &Path, native: bool) -> Result<()> {
+        let file = path.display();
+        if let Some(chip) = self.attribute("chip").filter(|chip| Chipset::by_name(chip).is_none()) {
+            return Err(
+                Error::usage(format!("{file}: chip={chip} is no chip that nova knows")).next("nova list")
+            );
+        }
+        if !native && self.accesses.is_empty() {
+            return Err(Error::not_found(format!("{file} has no access to the registers of a GPU"))
+                .next(format!("grep -c '^[RW] ' {}", quoted(&file.to_string()))));
+        }
+        if native && !self.ended {
+            output::note(format_args!("{file}: no end line: the trace may be cut off"));
+        }
+        Ok(())
     }
 
     /// Reads the text of a trace.
@@ -76,6 +130,7 @@ impl TraceFile {
                 self.bar0_size = Some(device.sizes[0]);
                 self.driver = (!device.driver.is_empty()).then(|| device.driver.to_owned());
             }
+            Event::End { .. } => self.ended = true,
             Event::Gap { lost } => self.lost = self.lost.saturating_add(lost),
             Event::Foreign { .. } | Event::Unknown { .. } => self.foreign += 1,
             _ => (),
@@ -108,4 +163,11 @@ impl TraceFile {
         };
         self.accesses.iter().find(wanted).map(|access| access.value)
     }
+}
+
+/// Whether this is nova's own format, which unlike the other has an end line.
+fn is_native(text: &str) -> bool {
+    let mut lines =
+        text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.next().is_some_and(|line| line.starts_with("nova-trace"))
 }

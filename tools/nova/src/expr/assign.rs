@@ -1,7 +1,7 @@
 //! Assignments: what to write where.
 
 use nova_core::bus::Access;
-use nova_core::bus::catalogue::FieldInfo;
+use nova_core::bus::catalogue::{Entry, FieldInfo};
 use nova_core::chip::Family;
 
 use super::{Expr, Target, resolve};
@@ -68,8 +68,19 @@ pub(crate) fn merge(assignments: &[Assignment], family: Option<Family>) -> Resul
     for assignment in assignments {
         let change = change(assignment, family)?;
         match changes.iter_mut().find(|other| other.target.offset == change.target.offset) {
+            Some(other) if other.mask & change.mask != 0 => {
+                let name = change.target.name();
+                return Err(Error::usage(format!(
+                    "bits {:#x} of {name} are given twice",
+                    other.mask & change.mask
+                ))
+                .next(format!(
+                    "nova reg show {}",
+                    change.target.entry().map_or(&*name, |entry| entry.name)
+                )));
+            }
             Some(other) => {
-                other.bits = other.bits & !change.mask | change.bits;
+                other.bits |= change.bits;
                 other.mask |= change.mask;
                 other.target.field = None;
             }
@@ -89,6 +100,17 @@ fn change(assignment: &Assignment, family: Option<Family>) -> Result<Change> {
                 .next("nova reg find PATTERN"));
         }
     };
+    if let (Expr::Path(path), Some(entry)) = (&assignment.expr, target.entry())
+        && entry.count > 1
+        && path.index.is_none()
+    {
+        let Entry { name, count, .. } = entry;
+        let last = count - 1;
+        return Err(Error::usage(format!(
+            "{name} has {count} elements; say which, from {name}[0] to {name}[{last}]"
+        ))
+        .next(format!("nova reg show {name}")));
+    }
     if let Some(field) = target.field {
         let value = field_value(&target, field, &assignment.value)?;
         return Ok(Change { target, mask: field.mask(), bits: value << field.lsb });
@@ -142,7 +164,8 @@ fn field_value(target: &Target, field: &FieldInfo, text: &str) -> Result<u32> {
     })
 }
 
-fn width_mask(bytes: u32) -> u32 {
+/// All bits of a register of so many bytes.
+pub(crate) fn width_mask(bytes: u32) -> u32 {
     u32::MAX >> (32 - bytes * 8)
 }
 

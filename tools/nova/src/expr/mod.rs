@@ -15,7 +15,7 @@
 mod assign;
 mod resolve;
 
-pub(crate) use assign::{Assignment, Change, merge};
+pub(crate) use assign::{Assignment, Change, merge, width_mask};
 pub(crate) use resolve::{Target, resolve};
 
 use crate::error::{Error, Result};

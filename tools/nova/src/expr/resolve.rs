@@ -1,7 +1,7 @@
 //! From an expression to places on the bus.
 
-use nova_core::bus::Offset;
 use nova_core::bus::catalogue::{Entry, FieldInfo};
+use nova_core::bus::{Offset, OffsetError, OffsetErrorKind};
 use nova_core::chip::Family;
 use nova_core::regs::{self, Found};
 
@@ -48,6 +48,10 @@ pub(crate) fn resolve(expr: &Expr, family: Option<Family>) -> Result<Vec<Target>
         Expr::Offset(offset) => {
             let found = regs::by_offset(*offset, family);
             let width = found.map_or(4, |found| found.entry.width);
+            // An offset outside is not mended by being made even.
+            if Offset::<u8>::new(*offset).is_err() {
+                return Err(OffsetError { offset: *offset, width, kind: OffsetErrorKind::Outside }.into());
+            }
             match width {
                 1 => Offset::<u8>::new(*offset).map(drop)?,
                 2 => Offset::<u16>::new(*offset).map(drop)?,
@@ -148,10 +152,15 @@ fn unknown(segments: &[String]) -> Error {
 
 /// The register whose name is most like one of `segments`.
 fn nearest(segments: &[String]) -> Option<&'static str> {
+    // Two names are not alike because both are NVIDIA's.
+    fn plain(name: &str) -> &str {
+        name.strip_prefix("NV_").unwrap_or(name)
+    }
     let wanted: Vec<_> = segments.iter().map(|segment| segment.to_ascii_uppercase()).collect();
+    let wanted: Vec<_> = wanted.iter().map(|segment| plain(segment)).collect();
     let likeness = |name: &str| wanted.iter().map(|w| strsim::jaro_winkler(name, w)).fold(0.0, f64::max);
     regs::all()
-        .map(|found| (likeness(found.entry.name), found.entry.name))
+        .map(|found| (likeness(plain(found.entry.name)), found.entry.name))
         .filter(|(likeness, _)| *likeness > 0.85)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, name)| name)

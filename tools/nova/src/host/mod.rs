@@ -46,6 +46,8 @@ pub(crate) struct Local(Arc<Inner>);
 struct Inner {
     machine: Arc<dyn Machine>,
     memory: AddressSpace,
+    /// Whether what the driver says is for nobody.
+    silent: bool,
     jobs: Mutex<Jobs>,
     /// Told when an interrupt message is about to be handled.
     observer: Mutex<Option<Observer>>,
@@ -57,8 +59,18 @@ pub(crate) type Observer = Box<dyn FnMut(u64) + Send>;
 impl Local {
     /// A host on this machine.
     pub(crate) fn new(machine: Arc<dyn Machine>) -> Self {
+        Self::make(machine, false)
+    }
+
+    /// A host that shows nothing of what the driver logs.
+    pub(crate) fn silent(machine: Arc<dyn Machine>) -> Self {
+        Self::make(machine, true)
+    }
+
+    fn make(machine: Arc<dyn Machine>, silent: bool) -> Self {
         Self(Arc::new(Inner {
             machine,
+            silent,
             memory: AddressSpace::new(),
             jobs: Mutex::default(),
             observer: Mutex::default(),
@@ -127,7 +139,7 @@ impl Clock for Local {
 impl Log for Local {
     fn log(&self, level: Level, message: fmt::Arguments<'_>) {
         // For people: what the driver has to say of failures. That it is bound is what the command says.
-        if level >= Level::Warn {
+        if level >= Level::Warn && !self.0.silent {
             output::note(message);
         }
     }

@@ -63,6 +63,10 @@ fn search(pattern: &str) -> Vec<Found> {
     if !by_part.is_empty() {
         return by_part;
     }
+    if wanted.contains(['[', ']']) {
+        // No word, and no wildcard either; descriptions have them around names.
+        return Vec::new();
+    }
     let in_doc =
         |found: &Found| found.entry.doc.iter().any(|line| line.to_ascii_lowercase().contains(&wanted));
     regs::all().filter(first).filter(in_doc).collect()

@@ -2,12 +2,13 @@
 
 use nova_core::bus::Pure;
 use nova_core::chip::Family;
+use nova_core::units::pri::PriKind;
 
 use crate::command::Context;
 use crate::decode::{self, Reading};
 use crate::device::Opened;
 use crate::error::{Code, Error, Result};
-use crate::expr::{Expr, Target, resolve};
+use crate::expr::{Expr, Target, resolve, width_mask};
 use crate::output::{self, Format, SCHEMA_VERSION};
 
 /// What to read.
@@ -36,7 +37,11 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let targets = targets(&exprs, family(&opened))?;
     let mut readings = Vec::new();
     for target in &targets {
-        readings.push((target, opened.bus.read(target.offset, target.width)?));
+        let value = opened.bus.read(target.offset, target.width)?;
+        if value == width_mask(target.width) {
+            opened.check_alive()?;
+        }
+        readings.push((target, value));
     }
     match cx.out.format() {
         Format::Table => print(&readings, cx),
@@ -54,7 +59,25 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             }))?;
         }
     }
-    Ok(())
+    let bad = readings.iter().find_map(|(target, value)| Some((target, *value, PriKind::of(*value)?)));
+    bad.map_or(Ok(()), |(target, value, kind)| {
+        // What was read is shown all the same.
+        cx.out.flush()?;
+        Err(pri_error(target, value, kind))
+    })
+}
+
+/// A register that answered with an error pattern.
+pub(super) fn pri_error(target: &Target, value: u32, kind: PriKind) -> Error {
+    let value = decode::hex(value, target.width);
+    let error = Error::new(
+        Code::Hardware,
+        format!("{} answered {value}, an error: {}", target.name(), kind.meaning()),
+    );
+    match target.entry() {
+        Some(entry) => error.next(format!("nova reg show {}", entry.name)),
+        None => error.next("nova reg find '*'"),
+    }
 }
 
 /// Whose registers the device has; `None` when that cannot be told, which is no reason not to read.
@@ -126,7 +149,7 @@ fn one_field(name: &str, value: u32, target: &Target) -> String {
 pub(in crate::command) fn print_fields(target: &Target, value: u32, cx: &mut Context) {
     let place = output::offset(target.offset);
     cx.out.line(format_args!("{} = {}  (at {place})", target.name(), decode::hex(value, target.width)));
-    if let Some(kind) = nova_core::units::pri::PriKind::of(value) {
+    if let Some(kind) = PriKind::of(value) {
         cx.out.line(format_args!("  this is an error pattern: {}", kind.meaning()));
     }
     let Some(entry) = target.entry() else { return };

@@ -1,13 +1,15 @@
 //! `nova reg write`.
 
+use nova_core::bus::{Access as RegisterAccess, Pure};
+use nova_core::units::pri::PriKind;
 use serde::Serialize;
 
-use super::read::family;
+use super::read::{family, pri_error};
 use crate::command::Context;
 use crate::decode;
 use crate::device::{Access, Opened};
 use crate::error::{Code, Error, Result};
-use crate::expr::{Assignment, Change, merge};
+use crate::expr::{Assignment, Change, merge, width_mask};
 use crate::output::{self, SCHEMA_VERSION, Tone};
 
 /// What to write.
@@ -42,6 +44,15 @@ struct Planned {
     now: Option<u32>,
 }
 
+impl Planned {
+    /// What the register reads now, where that is not what was written and ought to be.
+    fn differs(&self) -> Option<u32> {
+        let entry = self.change.target.entry()?;
+        let plain = entry.access == RegisterAccess::ReadWrite && entry.pure == Pure::Yes;
+        self.now.filter(|now| plain && (now ^ self.new) & self.change.mask != 0)
+    }
+}
+
 /// Shows what would change, and with `--write` changes it.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     // Nothing is written, and nothing opened, unless all of it makes sense.
@@ -56,17 +67,38 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let changes = merge(&assignments, family(&opened))?;
     let planned: Result<Vec<_>> = changes.into_iter().map(|change| plan(change, &opened)).collect();
     let mut planned = planned?;
+    // Writes to a GPU that is gone go nowhere, and what cannot be read says nothing about that.
+    if planned.iter().any(|write| write.old.is_none_or(|old| old == width_mask(write.change.target.width))) {
+        opened.check_alive()?;
+    }
     if args.write {
         for write in &mut planned {
             perform(write, &opened)?;
         }
     }
-    print(&planned, args.write, &opened, cx)
+    print(&planned, args.write, &opened, cx)?;
+    let Some((write, now)) = planned.iter().find_map(|write| Some((write, write.differs()?))) else {
+        return Ok(());
+    };
+    cx.out.flush()?;
+    let hex = |value: u32| decode::hex(value, write.change.target.width);
+    let (name, new, now) = (write.change.target.name(), hex(write.new), hex(now));
+    let error = Error::not_found(format!("{name} was written {new} and reads {now}"));
+    Err(match write.change.target.entry() {
+        Some(entry) => error.next(format!("nova reg show {}", entry.name)),
+        None => error,
+    })
 }
 
 fn plan(change: Change, opened: &Opened) -> Result<Planned> {
     let readable = change.target.entry().is_none_or(|entry| entry.access.readable());
     let old = if readable { Some(opened.bus.read(change.target.offset, change.target.width)?) } else { None };
+    if let (Some(old), true) = (old, change.needs_old()) {
+        // The bits that are to stay as they are would become those of the error pattern.
+        if let Some(kind) = PriKind::of(old) {
+            return Err(pri_error(&change.target, old, kind));
+        }
+    }
     let new = change.apply(if change.needs_old() { old } else { None });
     Ok(Planned { change, old, new, now: None })
 }
@@ -75,7 +107,11 @@ fn perform(write: &mut Planned, opened: &Opened) -> Result<()> {
     let target = write.change.target;
     opened.bus.write(target.offset, target.width, write.new)?;
     if write.old.is_some() {
-        write.now = Some(opened.bus.read(target.offset, target.width)?);
+        let now = opened.bus.read(target.offset, target.width)?;
+        if now == width_mask(target.width) {
+            opened.check_alive()?;
+        }
+        write.now = Some(now);
     }
     Ok(())
 }
