@@ -34,6 +34,7 @@
 mod macros;
 
 pub mod access;
+pub mod dma;
 pub mod faults;
 pub mod layer;
 pub mod lock;

@@ -222,24 +222,38 @@ conformance! {
 #[test]
 fn threads_a_cancel_waits_for_the_callback_that_runs() {
     let scene = Scene::<Free>::new();
-    let work = scene.work();
-    for _ in 0..200 {
-        work.queue();
-        while scene.counts.inside.load(SeqCst) == 0 && scene.counts.works.load(SeqCst) == 0 {
+    let counts = &scene.counts;
+    let delayed = scene.delayed();
+    let mut caught = 0;
+    for _ in 0..10_000 {
+        if caught == 20 {
+            break;
+        }
+        let work = scene.work();
+        let before = counts.works.load(SeqCst);
+        assert!(work.queue());
+        while counts.works.load(SeqCst) == before {
             std::thread::yield_now();
         }
+        // Called once more by the time of the cancel, or not: both are in order.
+        work.queue();
+        caught += counts.inside.load(SeqCst);
+        work.cancel();
+        assert_eq!(counts.inside.load(SeqCst), 0, "cancel returned while the callback ran");
+        let settled = counts.works.load(SeqCst);
+        for _ in 0..3 {
+            assert!(!work.queue(), "a cancelled work item was queued");
+            work.replay();
+            // What a worker had still to do is behind it when it has come to this.
+            let done = counts.delayed.load(SeqCst);
+            assert!(delayed.queue_at(scene.after(0)));
+            while counts.delayed.load(SeqCst) == done {
+                std::thread::yield_now();
+            }
+            assert_eq!(counts.works.load(SeqCst), settled, "a cancelled work item ran");
+        }
     }
-    let other = scene.work();
-    other.queue();
-    other.cancel();
-    let ran = scene.counts.works.load(SeqCst);
-    work.cancel();
-    assert_eq!(scene.counts.inside.load(SeqCst), 0);
-    std::thread::sleep(Duration::from_millis(5));
-    assert!(scene.counts.works.load(SeqCst) >= ran);
-    let settled = scene.counts.works.load(SeqCst);
-    std::thread::sleep(Duration::from_millis(5));
-    assert_eq!(scene.counts.works.load(SeqCst), settled);
+    assert_eq!(caught, 20, "the callback was hardly ever inside when it was cancelled");
 }
 
 #[test]

@@ -43,6 +43,11 @@ pub enum SpecError {
         /// The key.
         key: &'static str,
     },
+    /// Two keys that cannot both be true.
+    Together {
+        /// The keys.
+        keys: [&'static str; 2],
+    },
     /// Not a number, or outside its range.
     Number {
         /// The key.
@@ -113,6 +118,9 @@ impl fmt::Display for SpecError {
             Self::NoValue { key, form } => write!(f, "`{key}` wants a value; write {key}={form}"),
             Self::Value { key } => write!(f, "`{key}` takes no value; write {key} alone"),
             Self::Twice { key } => write!(f, "`{key}` is given twice; keep one"),
+            Self::Together { keys: [one, other] } => {
+                write!(f, "`{one}` and `{other}` exclude each other; keep one")
+            }
             Self::Number { key, text, min, max } => {
                 write!(f, "`{key}={text}` is not a number from {min} to {max}; write it decimal or as 0x..")
             }

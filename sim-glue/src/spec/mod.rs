@@ -28,6 +28,8 @@ pub struct SimSpec {
     pub faults: Vec<Fault>,
     /// Whether it starts unplugged.
     pub gone: bool,
+    /// Whether it starts without power.
+    pub powered_down: bool,
     /// Whether its timer stands still.
     pub hung_timer: bool,
 }
@@ -56,7 +58,7 @@ pub const KEYS: &[Key] = &[
     key("seed", "N", "seed of the deterministic world (0)"),
     key("boot-ms", "0..60000", "how long firmware boots, in ms (0)"),
     key("vram-mib", "64..1048576", "video memory in MiB (8192)"),
-    key("time", "NS", "timer at power-on in ns (0.1 ms before a wrap of its low word)"),
+    key("time", "0..0x1fffffffffffffff", "timer at power-on in ns (0.1 ms before a wrap of its low word)"),
     key("device-id", "0..0xffff", "PCI device id (that of a known board)"),
     key("fault", "WORDS", "a fault of the bus, `;` between its words; may be given several times"),
     word("vf", "an SR-IOV virtual function"),
@@ -66,17 +68,27 @@ pub const KEYS: &[Key] = &[
     word("time-locked", "the host may not set the time (Turing to Ada)"),
     word("hung-timer", "the timer stands still"),
     word("gone", "unplugged from the start"),
+    word("powered-down", "without power from the start (D3cold)"),
 ];
 
 const BOOT_MS: RangeInclusive<u64> = 0..=60_000;
 const VRAM_MIB: RangeInclusive<u64> = 64..=1 << 20;
 const DEVICE_ID: RangeInclusive<u64> = 0..=0xffff;
+/// What the timer's counter holds: 61 bits.
+const TIME: RangeInclusive<u64> = 0..=(1 << 61) - 1;
 const ANY: RangeInclusive<u64> = 0..=u64::MAX;
 
 impl SimSpec {
     /// A healthy chip.
     pub const fn new(chipset: Chipset) -> Self {
-        Self { config: SimConfig::new(chipset), seed: 0, faults: Vec::new(), gone: false, hung_timer: false }
+        Self {
+            config: SimConfig::new(chipset),
+            seed: 0,
+            faults: Vec::new(),
+            gone: false,
+            powered_down: false,
+            hung_timer: false,
+        }
     }
 
     /// The GPU, powered on at host time `now`, in ns. The faults belong around its bus and are not in it.
@@ -89,6 +101,9 @@ impl SimSpec {
             if self.gone {
                 gpu.unplug();
             }
+            if self.powered_down {
+                gpu.power_off();
+            }
         });
         gpu
     }
@@ -99,7 +114,7 @@ impl SimSpec {
             "seed" => self.seed = number(key, value, &ANY)?,
             "boot-ms" => config.boot_ns = number(key, value, &BOOT_MS)? * 1_000_000,
             "vram-mib" => config.vram_mib = number(key, value, &VRAM_MIB)? as u32,
-            "time" => config.time_ns = number(key, value, &ANY)?,
+            "time" => config.time_ns = number(key, value, &TIME)?,
             "device-id" => config.device_id = Some(number(key, value, &DEVICE_ID)? as u16),
             "fault" => {
                 let fault = value.replace(';', ",").parse();
@@ -111,6 +126,7 @@ impl SimSpec {
             "security-fault" => config.health = Health::SecurityFault,
             "time-locked" => config.time_writable = false,
             "hung-timer" => self.hung_timer = true,
+            "powered-down" => self.powered_down = true,
             _ => self.gone = true,
         }
         Ok(())
@@ -118,6 +134,9 @@ impl SimSpec {
 
     /// Checks what one key alone cannot.
     fn check(&self) -> Result<(), SpecError> {
+        if self.gone && self.powered_down {
+            return Err(SpecError::Together { keys: ["gone", "powered-down"] });
+        }
         let (chip, family) = (self.config.chipset, self.config.chipset.family());
         if self.config.firewall && !sets::blackwell.contains(family) {
             return Err(SpecError::NotOnChip {
@@ -184,6 +203,7 @@ fn number(key: &Key, text: &str, range: &RangeInclusive<u64>) -> Result<u64, Spe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::Power;
 
     fn parse(text: &str) -> Result<SimSpec, String> {
         text.parse::<SimSpec>().map_err(|error| error.to_string())
@@ -233,6 +253,13 @@ mod tests {
             ("ga102,boot-ms=60001", "`boot-ms=60001` is not a number from 0 to 60000"),
             ("ga102,seed=+1", "`seed=+1` is not a number"),
             ("ga102,seed=1,seed=2", "`seed` is given twice; keep one"),
+            (
+                "ga102,time=0x2000000000000000",
+                "`time=0x2000000000000000` is not a number from 0 to 2305843009213693951",
+            ),
+            ("ga102,powered-down,gone", "`gone` and `powered-down` exclude each other; keep one"),
+            ("ga102,powered", "there is no key `powered`; did you mean powered-down?"),
+            ("ga102,powered-down=1", "`powered-down` takes no value; write powered-down"),
             ("ga102,firewall", "`firewall` does not exist on GA102"),
             ("gh100,time-locked", "`time-locked` does not exist on GH100"),
             ("ga102,fault=nth=0;all-ones", "`fault=nth=0;all-ones`: "),
@@ -246,8 +273,25 @@ mod tests {
     fn the_gpu_is_as_asked_for() {
         let gpu = parse("ga102,gone,hung-timer").unwrap().gpu(50);
         gpu.with(|gpu| {
-            assert_eq!(gpu.power(), crate::gpu::Power::Gone);
+            assert_eq!(gpu.power(), Power::Gone);
             assert_eq!(gpu.time(0), gpu.time(1 << 40));
         });
+    }
+
+    #[test]
+    fn a_gpu_without_power_reads_ones_until_it_gets_some() {
+        let gpu = parse("gh100,powered-down").unwrap().gpu(50);
+        let boot_0 = nova_core::bus::Offset::new(0).unwrap();
+        let bus = crate::gpu::SimBus::on(&gpu, crate::gpu::Workbench::default());
+        let read = || nova_core::bus::Io::new(&bus).read_at(boot_0).unwrap();
+        assert_eq!((gpu.with(|gpu| gpu.power()), read()), (Power::Off, u32::MAX));
+        gpu.with(|gpu| gpu.power_on(60));
+        assert_ne!(read(), u32::MAX);
+    }
+
+    #[test]
+    fn the_largest_time_is_the_timers() {
+        assert_eq!(parse("ga102,time=0x1fffffffffffffff").unwrap().config.time_ns, (1 << 61) - 1);
+        assert_eq!(parse("ga102,time=0").unwrap().config.time_ns, 0);
     }
 }

@@ -13,16 +13,22 @@ fn timeless(mut report: Value) -> Value {
     report
 }
 
+fn every_entry_ran(part: &Value) {
+    let entries = part["entries"].as_object().unwrap();
+    assert_eq!(entries.len(), 5, "{part}");
+    for (name, calls) in entries {
+        assert!(calls["ran"].as_u64().unwrap() > 0, "{name}: {part}");
+    }
+}
+
 #[test]
 fn two_hundred_rounds_pass() {
     let report = json(&["device", "stress", "--rounds", "200", "--seed", "1", "--mode", "world"]);
     assert_eq!(report["verdict"], "PASS", "{report}");
     let part = &report["parts"][0];
     assert_eq!((&part["rounds"], &part["lifecycles"]), (&200.into(), &800.into()));
-    // The load is a load: each kind of entry ran and was refused, and what is rare came about.
-    for (name, calls) in part["entries"].as_object().unwrap() {
-        assert!(calls["ran"].as_u64().unwrap() > 0, "{name}: {part}");
-    }
+    // The load is a load: each kind of entry ran, and what is rare came about.
+    every_entry_ran(part);
     for count in ["accesses", "alarms_fired", "suspends", "losses", "removes_blocked", "waiters_woken"] {
         assert!(part[count].as_u64().unwrap() > 0, "{count}: {part}");
     }
@@ -30,9 +36,18 @@ fn two_hundred_rounds_pass() {
 
 #[test]
 fn every_chip_passes_in_the_world_and_on_threads() {
-    let report = json(&["device", "stress", "--rounds", "31", "--seed", "2", "--chip-mix"]);
+    let report = json(&["device", "stress", "--rounds", "62", "--seed", "2", "--chip-mix"]);
     assert_eq!(report["verdict"], "PASS", "{report}");
-    assert_eq!(report["parts"].as_array().unwrap().len(), 2);
+    let parts = report["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 2);
+    parts.iter().for_each(every_entry_ran);
+}
+
+#[test]
+fn one_round_of_threads_has_a_life_long_enough_for_every_entry() {
+    let report = json(&["device", "stress", "--rounds", "1", "--first", "5", "--mode", "threads"]);
+    assert_eq!(report["verdict"], "PASS", "{report}");
+    every_entry_ran(&report["parts"][0]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check of the repository.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     deny, msrv, no_std,
@@ -12,7 +12,7 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, MSRV, no_std and deny, and shorten the long property suites.
+    /// Leave out the release tests, fuzz targets, MSRV, no_std and deny, and shorten the long property suites.
     #[arg(long)]
     quick: bool,
     /// Run the steps after a failed one too.
@@ -53,6 +53,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("tests (release)", Show::Always, |shell| {
             cargo(shell, &["test", "--release", "-p", "nova-tests"], &[])
         }),
+        Step::new("fuzz targets", Show::OnFailure, fuzz_targets),
         Step::new("no-std", Show::OnFailure, no_std::run),
         Step::new("msrv", Show::OnFailure, msrv::run),
         Step::new("deny", Show::OnFailure, deny::run),
@@ -64,6 +65,19 @@ fn clippy_defmt(shell: &Shell) -> Result<()> {
     arguments.extend(workspace::no_std_package_args());
     arguments.extend(["--all-targets", "--features", "defmt", "--", "-D", "warnings"]);
     cargo(shell, &arguments, &[])
+}
+
+/// Compiles the fuzz targets: a workspace of their own, which nothing above looks at.
+fn fuzz_targets(shell: &Shell) -> Result<()> {
+    let mut command = shell::cargo();
+    command
+        .current_dir(workspace::root().join("tests/fuzz"))
+        .env("CARGO_TARGET_DIR", workspace::target_dir("fuzz"))
+        .args(["check", "--locked", "--bins"]);
+    shell.run(&mut command).context(
+        "the fuzz targets do not compile; where only their Cargo.lock is behind the workspace's manifests, \
+         `cargo update --workspace` in tests/fuzz brings it up to date",
+    )
 }
 
 /// Runs cargo in the workspace root with the extra environment `variables`.

@@ -86,6 +86,23 @@ impl<H: Host> Client<H> {
         came
     }
 
+    /// Sets an alarm so far ahead that it is still to come when its backstop is set, unless this thread is held up.
+    pub(super) fn arm_far(&mut self, tallies: &Tallies) -> Came {
+        let came = self.arm(20_000_000, tallies);
+        count(came, tallies);
+        came
+    }
+
+    /// Asks for the removal of the device it has open.
+    pub(super) fn ask_for_removal(&self, tallies: &Tallies) -> Came {
+        let came = self.call(|cx| {
+            cx.request_remove();
+            Ok(())
+        });
+        count(came, tallies);
+        came
+    }
+
     fn call<R>(&self, f: impl FnOnce(&nova_core::lifecycle::Bound<'_, Gpu<H>>) -> Result<R, Error>) -> Came {
         came(&self.session.call(&mut Outside::new(), f))
     }

@@ -53,7 +53,7 @@ pub(crate) fn run(
         let seed = seed_of(seed, round);
         match part {
             Part::World => world::round(seed, round, chip(round), &tallies),
-            Part::Threads => threads::round(seed, round, chip(round), &tallies),
+            Part::Threads => threads::round(seed, round, done == 0, chip(round), &tallies),
         }
         done += 1;
         tallies.rounds.add(1);

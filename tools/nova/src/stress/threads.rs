@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
+use nova_core::Error;
 use nova_core::driver::GpuDevice;
 use nova_core::hal::{Clock, Instant, Nanos};
-use nova_core::lifecycle::{Outside, RemoveError, State, SuspendError};
-use nova_sim_glue::Rng;
+use nova_core::lifecycle::{Outside, ProbeError, RemoveError, State, SuspendError};
 use nova_sim_glue::gpu::{Gpu, Power, SimConfig};
 use nova_sim_glue::threads::{ThreadBus, ThreadHost, Threads};
+use nova_sim_glue::{Kind, Rng};
 
 use super::BINDINGS;
 use super::client::{Came, Client, Open, must_be_refused};
@@ -33,6 +34,12 @@ const MOST_OLD: usize = 64;
 const PATIENCE: Nanos = Nanos::from_secs(8);
 /// How long after a removal nothing may happen.
 const STILL: Duration = Duration::from_micros(400);
+/// A backstop that has not run so long after its alarm was set has not been set.
+const AGAIN: Duration = Duration::from_secs(1);
+/// One life in so many is long.
+const LONG: u64 = 64;
+/// A client asks for removal instead of every so manieth call.
+const ASK: u64 = 1024;
 
 /// What the threads of a round share.
 struct Scene {
@@ -43,14 +50,18 @@ struct Scene {
     round: u64,
     lost: AtomicBool,
     stop: AtomicBool,
+    /// Clients pause.
+    lull: AtomicBool,
+    /// Clients may ask for removal.
+    may_ask: AtomicBool,
     /// Bindings so far; a client's session is of the one it saw before and after opening.
     binding: AtomicU64,
     /// Sessions of earlier bindings.
     old: Mutex<Vec<Open<Host>>>,
 }
 
-/// One set of threads, one device, several bindings.
-pub(super) fn round(seed: u64, round: u64, config: SimConfig, tallies: &Arc<Tallies>) {
+/// One set of threads, one device, several bindings; the first of them has a long life if `long` says so, and any may.
+pub(super) fn round(seed: u64, round: u64, long: bool, config: SimConfig, tallies: &Arc<Tallies>) {
     let threads = Threads::new(2);
     let scene = Scene {
         gpu: threads.power_on(config),
@@ -60,6 +71,8 @@ pub(super) fn round(seed: u64, round: u64, config: SimConfig, tallies: &Arc<Tall
         round,
         lost: AtomicBool::new(false),
         stop: AtomicBool::new(false),
+        lull: AtomicBool::new(false),
+        may_ask: AtomicBool::new(false),
         binding: AtomicU64::new(0),
         old: Mutex::default(),
     };
@@ -69,8 +82,9 @@ pub(super) fn round(seed: u64, round: u64, config: SimConfig, tallies: &Arc<Tall
             let (scene, seed) = (&scene, rng.next());
             scope.spawn(move || scene.client(Rng::new(seed)));
         }
-        for _ in 0..BINDINGS {
-            scene.lifecycle(&mut rng);
+        for binding in 0..BINDINGS {
+            let long = long && binding == 0 || rng.below(LONG) == 0;
+            scene.lifecycle(&mut rng, long);
         }
         scene.stop.store(true, SeqCst);
     });
@@ -83,14 +97,19 @@ pub(super) fn round(seed: u64, round: u64, config: SimConfig, tallies: &Arc<Tall
 }
 
 impl Scene {
-    fn lifecycle(&self, rng: &mut Rng) {
+    fn lifecycle(&self, rng: &mut Rng, long: bool) {
         self.tallies.lifecycles.add(1);
-        let (host, bus) = self.threads.attach(&self.gpu);
         self.remove_when_asked();
+        self.may_ask.store(!long, SeqCst);
+        let ran_before = self.ran_late();
         self.binding.fetch_add(1, SeqCst);
-        match self.device.probe(&mut Outside::new(), self.device.clone(), host, bus) {
+        match self.probe() {
             Ok(()) => {
-                self.live(rng);
+                if long {
+                    self.live_long(ran_before);
+                } else {
+                    self.live(rng);
+                }
                 self.remove();
             }
             Err(error) => self.violate(format!("probe of a healthy GPU: {error}")),
@@ -106,17 +125,74 @@ impl Scene {
         });
     }
 
+    fn probe(&self) -> Result<(), ProbeError<Error>> {
+        loop {
+            let (host, bus) = self.threads.attach(&self.gpu);
+            match self.device.probe(&mut Outside::new(), self.device.clone(), host, bus) {
+                // The thread that removes on request looks whether the binding before is still to be removed.
+                Err(ProbeError::Busy) => thread::yield_now(),
+                other => return other,
+            }
+        }
+    }
+
     /// Has the host remove the device when the driver asks for it, from a thread of its own.
     fn remove_when_asked(&self) {
         let device = Arc::downgrade(&self.device);
         let hook = move || {
-            // A request that comes late must not take down the next binding, which did not ask.
-            if let Some(device) = device.upgrade().filter(|device| device.removal_requested()) {
-                // Busy or removed already: the other thread does it.
-                let _ = device.remove_within(&mut Outside::new(), LIMIT);
+            let Some(device) = device.upgrade() else { return };
+            // A request that comes late must not take down the next binding, which did not ask. While another
+            // thread suspends or removes the device, nobody else would come back to this.
+            while device.remove_if_requested(&mut Outside::new(), LIMIT) == Err(RemoveError::Busy) {
+                thread::yield_now();
             }
         };
         self.threads.on_removal_request(&self.gpu, Arc::new(hook));
+    }
+
+    /// How often timers and delayed work ran: the alarms' backstop and the heartbeat.
+    fn ran_late(&self) -> [u64; 2] {
+        [Kind::Timer, Kind::DelayedWork].map(|kind| self.threads.tally(kind).ran)
+    }
+
+    /// A life that lasts until the alarms' backstop and the heartbeat have run, and ends when a client asks for it.
+    fn live_long(&self, [timers, delayed]: [u64; 2]) {
+        let Ok(mut client) = Client::open(&self.device) else {
+            return self.violate("a device that has just been bound cannot be opened");
+        };
+        // Each alarm that is set puts the backstop off.
+        self.lull.store(true, SeqCst);
+        let mut armed: Option<StdInstant> = None;
+        self.until("the alarms' backstop did not run", || {
+            // None is set for an alarm that had fired by then, because this thread was held up.
+            if armed.is_none_or(|armed| armed.elapsed() > AGAIN) {
+                armed = Some(StdInstant::now());
+                if client.arm_far(&self.tallies) != Came::Ran {
+                    self.violate("no alarm can be set on a GPU that is there");
+                }
+            }
+            self.ran_late()[0] > timers
+        });
+        self.lull.store(false, SeqCst);
+        self.until("the heartbeat did not come", || self.ran_late()[1] > delayed);
+        if client.ask_for_removal(&self.tallies) != Came::Ran {
+            self.violate("a client could not ask for removal");
+        }
+        self.until("nobody removed a device whose driver asked for it", || {
+            self.device.state() == State::Removed
+        });
+        self.old().push(client.into_session());
+    }
+
+    /// Waits for `what` to be no longer true.
+    fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
+        let start = StdInstant::now();
+        while !done() {
+            if start.elapsed() > Duration::from_nanos(LIMIT.get()) {
+                return self.violate(what);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets the clients have it for a while; now and then it sleeps, or is pulled out.
@@ -136,13 +212,15 @@ impl Scene {
     }
 
     fn sleep_and_wake(&self, rng: &mut Rng) {
-        match self.device.suspend(&mut Outside::new(), LIMIT) {
+        match patiently(|| self.device.suspend(&mut Outside::new(), LIMIT)) {
             Ok(()) => self.tallies.suspends.add(1),
+            Err(SuspendError::State(_)) if self.device.removal_requested() => return,
             Err(error) => return self.violate(format!("a GPU that is there did not go to sleep: {error}")),
         }
         pause(rng, 300);
-        match self.device.resume(&mut Outside::new()) {
+        match patiently(|| self.device.resume(&mut Outside::new())) {
             Ok(()) | Err(SuspendError::Gone) => (),
+            Err(SuspendError::State(_)) if self.device.removal_requested() => (),
             Err(error) => self.violate(format!("a GPU that is there did not wake up: {error}")),
         }
     }
@@ -160,7 +238,12 @@ impl Scene {
                     }
                     return;
                 }
-                Err(RemoveError::State(_)) if self.device.state() == State::Removed => return,
+                Err(RemoveError::State(_)) if self.device.state() == State::Removed => {
+                    if !self.device.removal_requested() {
+                        self.violate("the device was removed although nobody had asked for it");
+                    }
+                    return;
+                }
                 Err(RemoveError::Blocked(blocker)) => self.violate(format!("remove is stuck: {blocker}")),
                 // The host's own thread removes it.
                 Err(_) => thread::yield_now(),
@@ -230,7 +313,13 @@ impl Scene {
 
     /// One call; false when the device has gone for good.
     fn use_once(&self, client: &mut Client<Host>, rng: &mut Rng) -> bool {
+        while self.lull.load(SeqCst) && !self.stop.load(SeqCst) {
+            thread::sleep(GRAIN);
+        }
         let lost_before = self.lost.load(SeqCst);
+        if self.may_ask.load(SeqCst) && rng.below(ASK) == 0 {
+            client.ask_for_removal(&self.tallies);
+        }
         match client.act(rng, &Watch(&self.threads), Some(PATIENCE), &self.tallies) {
             Came::Ran => true,
             Came::Refused(refused) if refused.is_temporary() => {
@@ -265,6 +354,16 @@ struct Watch<'a>(&'a Threads);
 impl Clock for Watch<'_> {
     fn now(&self) -> Instant {
         self.0.now()
+    }
+}
+
+/// Tries again while the thread that removes on request has the device.
+fn patiently(f: impl Fn() -> Result<(), SuspendError<Error>>) -> Result<(), SuspendError<Error>> {
+    loop {
+        match f() {
+            Err(SuspendError::Busy) => thread::yield_now(),
+            other => return other,
+        }
     }
 }
 
