@@ -110,6 +110,12 @@ impl<H: Host> Shared<H> {
     pub(super) fn set_gone(&self) {
         self.gone.store(true, Ordering::Relaxed);
     }
+    /// Takes note of an error that says that the device is gone.
+    pub(super) fn note(&self, error: &impl Failure) {
+        if error.is_gone() {
+            self.set_gone();
+        }
+    }
     /// Every step has gone to sleep and none has been woken: the device is not to be touched.
     pub(super) fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::Relaxed)
@@ -292,9 +298,7 @@ fn run<D: Driver>(row: &EntryRow<D>, parts: Parts<'_, D>) -> Outcome {
         EntryRow::Session { .. } => return Outcome::Refused(Refused::NoSuchEntry),
     };
     result.unwrap_or_else(|error| {
-        if error.is_gone() {
-            shared.set_gone();
-        }
+        shared.note(&error);
         D::failed(data, host, row.describe().1, &error);
         Outcome::Failed
     })

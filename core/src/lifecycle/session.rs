@@ -7,7 +7,7 @@ use super::device::Device;
 use super::entry::SessionEntry;
 use super::registry::EntryRow;
 use super::token::Bound;
-use super::{Driver, Failure, Outside, Refused};
+use super::{Driver, Outside, Refused};
 use crate::hal::{Clock, Event as _, Instant, Ticket};
 
 /// An open session on one binding of a device.
@@ -98,10 +98,7 @@ impl<D: Driver, const N: usize, Hd: Deref<Target = Device<D, N>>> Session<Hd> {
             .visit(self.ticket, |_, parts| {
                 let shared = parts.shared;
                 let result = f(&Bound::new(parts));
-                if result.as_ref().is_err_and(Failure::is_gone) {
-                    shared.set_gone();
-                }
-                result
+                result.inspect_err(|error| shared.note(error))
             })
             .map_err(SessionError::Refused)?
             .map_err(SessionError::Driver)

@@ -69,9 +69,7 @@ impl<D: Driver, const N: usize> Teardown for Registered<'_, D, N> {
                 if let Err(error) = self.undo(step) {
                     D::failed(self.data, self.host, step.name, &error);
                     self.failed = self.failed.or(Some(step.name));
-                    if error.is_gone() {
-                        self.shared.set_gone();
-                    }
+                    self.shared.note(&error);
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! written high half first. Source: nova-core 7.3 fb/regs.rs and fb/hal.
 
 use crate::bus::Bus;
-use crate::chip::{Chip, FamilyProof, Gb100, Gb202, Gh100, PreHopper};
+use crate::chip::{Ampere, Chip, FamilyProof, Gb100, Gb202, Gh100, PreHopper};
 use crate::error::Error;
 use crate::hal::{DmaMemory, Host};
 use crate::regs::pfb::{
@@ -72,14 +72,8 @@ fn address_bits(chip: &Chip) -> u32 {
 fn program<B: Bus>(chip: &Chip, io: Checked<'_, B>, address: u64) -> Result<(), Error> {
     match chip.proof() {
         FamilyProof::Tu102(p) => niso(io.on(p.into()), address),
-        FamilyProof::Ga100(p) => {
-            io.on(p).write_back(NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI, (address >> 40) as u32)?;
-            niso(io.on(p.into()), address)
-        }
-        FamilyProof::Ga102(p) => {
-            io.on(p).write_back(NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI, (address >> 40) as u32)?;
-            niso(io.on(p.into()), address)
-        }
+        FamilyProof::Ga100(p) => niso_wide(io, p.into(), address),
+        FamilyProof::Ga102(p) => niso_wide(io, p.into(), address),
         FamilyProof::Gh100(p) => fbhub(io.on(p), address),
         FamilyProof::Gb100(p) => hshub(io.on(p), address),
         FamilyProof::Gb202(p) => fbhub0(io.on(p), address),
@@ -89,6 +83,12 @@ fn program<B: Bus>(chip: &Chip, io: Checked<'_, B>, address: u64) -> Result<(), 
 /// Turing to Ada: bits 39:8.
 fn niso<B: Bus>(io: Checked<'_, B, PreHopper>, address: u64) -> Result<(), Error> {
     io.write_back(NV_PFB_NISO_FLUSH_SYSMEM_ADDR, (address >> 8) as u32)
+}
+
+/// GA100 to Ada: bits 63:40 first.
+fn niso_wide<B: Bus>(io: Checked<'_, B>, chip: Ampere, address: u64) -> Result<(), Error> {
+    io.on(chip).write_back(NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI, (address >> 40) as u32)?;
+    niso(io.on(chip.into()), address)
 }
 
 fn fbhub<B: Bus>(io: Checked<'_, B, Gh100>, address: u64) -> Result<(), Error> {

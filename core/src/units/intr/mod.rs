@@ -30,24 +30,38 @@ use storm::Storms;
 /// How many different sources are counted.
 pub const MAX_COUNTED: usize = 32;
 
-/// What differs between the architectures.
+/// What differs between the architectures. What is given here is the tree alone, re-armed by its tops.
 trait IntrHal<B: Bus>: Sync {
     /// Leaves of the tree.
     fn leaves(&self) -> usize;
-    /// The top bits of all subtrees.
-    fn subtrees(&self) -> u32;
+    /// The top bits of all subtrees: one for each pair of leaves.
+    fn subtrees(&self) -> u32 {
+        (1 << (self.leaves() / 2)) - 1
+    }
     /// Holds all interrupts back.
-    fn hold(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
+        tu102::hold(io, self.subtrees())
+    }
     /// Lets them through, outside the tree those in `legacy`; what is pending announces itself again.
-    fn release(&self, io: Checked<'_, B>, legacy: u32) -> Result<(), Error>;
+    fn release(&self, io: Checked<'_, B>, _legacy: u32) -> Result<(), Error> {
+        tu102::release(io, self.subtrees())
+    }
     /// Lets the next message be sent, where that needs a write.
-    fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error>;
+    fn rearm_message(&self, _io: Checked<'_, B>) -> Result<(), Error> {
+        Ok(())
+    }
     /// Reads what is pending outside the tree, of the sources in `enabled`.
-    fn legacy_pending(&self, io: Checked<'_, B>, enabled: u32) -> Result<u32, Error>;
+    fn legacy_pending(&self, _io: Checked<'_, B>, _enabled: u32) -> Result<u32, Error> {
+        Ok(0)
+    }
     /// Reads which sources outside the tree are enabled.
-    fn legacy_enabled(&self, io: Checked<'_, B>) -> Result<u32, Error>;
+    fn legacy_enabled(&self, _io: Checked<'_, B>) -> Result<u32, Error> {
+        Ok(0)
+    }
     /// Enables or disables a source outside the tree.
-    fn legacy_enable(&self, io: Checked<'_, B>, bits: u32, on: bool) -> Result<(), Error>;
+    fn legacy_enable(&self, _io: Checked<'_, B>, _bits: u32, _on: bool) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Whether somebody took care of a source.
@@ -122,8 +136,7 @@ impl<H: Host> Intr<H> {
     /// When an access failed.
     pub fn start(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.quiet(io)?;
-        self.hal.rearm_message(io)?;
-        self.release(io)
+        self.let_through(io)
     }
 
     /// Disables everything, for remove.
@@ -149,8 +162,7 @@ impl<H: Host> Intr<H> {
                 tu102::leaf_enable(io, leaf, bits, true)?;
             }
         }
-        self.hal.rearm_message(io)?;
-        self.release(io)?;
+        self.let_through(io)?;
         for (leaf, bits) in (0u32..).zip(leaves).filter(|(_, bits)| *bits != 0) {
             tu102::verify_leaf(io, leaf, bits)?;
         }
@@ -166,8 +178,7 @@ impl<H: Host> Intr<H> {
     pub fn nudge(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.state.with(|state| state.stormy = false);
         self.hal.hold(io)?;
-        self.hal.rearm_message(io)?;
-        self.release(io)
+        self.let_through(io)
     }
 
     /// Enables a source. What was latched of it before is forgotten.
@@ -371,6 +382,12 @@ impl<H: Host> Intr<H> {
             Source::Vector(vector) => usize::from(vector / 32) < self.hal.leaves(),
         };
         if known { Ok(()) } else { Err(Error::NoSuchInterrupt { number: source.number() }) }
+    }
+
+    /// Re-arms the message and lets interrupts through.
+    fn let_through(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+        self.hal.rearm_message(io)?;
+        self.release(io)
     }
 
     fn release(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {

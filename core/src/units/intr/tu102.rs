@@ -34,9 +34,6 @@ pub(super) fn ampere<B: Bus>(_chip: chip::Ampere) -> &'static dyn IntrHal<B> {
 const LEAF_EN_SET_NAME: &str = "NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET";
 const TOP_EN_SET_NAME: &str = "NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET";
 
-/// Subtrees of eight leaves.
-const SUBTREES: u32 = 0xf;
-
 pub(super) struct Turing(Tu102);
 pub(super) struct Ampere(PreHopper);
 
@@ -44,11 +41,8 @@ impl<B: Bus> IntrHal<B> for Turing {
     fn leaves(&self) -> usize {
         8
     }
-    fn subtrees(&self) -> u32 {
-        SUBTREES
-    }
     fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
-        hold(io, SUBTREES)?;
+        hold(io, IntrHal::<B>::subtrees(self))?;
         // Both PMC trees, as nouveau does: a level that stays up until its unit is served would announce
         // itself again as soon as the message is re-armed.
         let pmc = io.on(self.0);
@@ -59,7 +53,7 @@ impl<B: Bus> IntrHal<B> for Turing {
         if legacy != 0 {
             self.legacy_enable(io, legacy, true)?;
         }
-        release(io, SUBTREES)
+        release(io, IntrHal::<B>::subtrees(self))
     }
     fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error> {
         rearm_message(io.on(self.0.into()))
@@ -87,26 +81,8 @@ impl<B: Bus> IntrHal<B> for Ampere {
     fn leaves(&self) -> usize {
         8
     }
-    fn subtrees(&self) -> u32 {
-        SUBTREES
-    }
-    fn hold(&self, io: Checked<'_, B>) -> Result<(), Error> {
-        hold(io, SUBTREES)
-    }
-    fn release(&self, io: Checked<'_, B>, _legacy: u32) -> Result<(), Error> {
-        release(io, SUBTREES)
-    }
     fn rearm_message(&self, io: Checked<'_, B>) -> Result<(), Error> {
         rearm_message(io.on(self.0))
-    }
-    fn legacy_pending(&self, _io: Checked<'_, B>, _enabled: u32) -> Result<u32, Error> {
-        Ok(0)
-    }
-    fn legacy_enabled(&self, _io: Checked<'_, B>) -> Result<u32, Error> {
-        Ok(0)
-    }
-    fn legacy_enable(&self, _io: Checked<'_, B>, _bits: u32, _on: bool) -> Result<(), Error> {
-        Ok(())
     }
 }
 
