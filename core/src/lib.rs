@@ -2,6 +2,9 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
 pub mod bus;
 pub mod chip;
 pub mod driver;
@@ -9,6 +12,8 @@ mod error;
 pub mod hal;
 pub mod lifecycle;
 pub mod regs;
+#[doc(hidden)]
+pub mod sync;
 pub mod units;
 
 pub use error::{Error, ErrorKind};

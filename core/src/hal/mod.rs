@@ -99,7 +99,7 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
     /// Lets others run; called between two looks of a wait that is not inside any callback. A host with
     /// a scheduler yields or sleeps here: the one that is waited for may need this very CPU.
     fn relax(&self) {
-        core::hint::spin_loop();
+        crate::sync::spin_loop();
     }
 
     /// The driver asked for removal from inside a callback, or the device was lost. The host calls

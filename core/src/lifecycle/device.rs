@@ -1,13 +1,12 @@
 //! The device cell: one gate, one state, one body.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-
 use super::gated::{Claim, Gated};
 use super::registry::{EntryRow, Registry};
 use super::state::{State, StateCell, Transition};
 use super::token::{Bound, MaySleep, NoSleep, Parts};
 use super::{BusOf, Driver, Failure, Refused, teardown};
 use crate::hal::{Entrant, Event, Host, Outcome, Ticket};
+use crate::sync::{self, AtomicBool, AtomicU32, Ordering, fence};
 
 pub(super) type GateOf<D, const N: usize> = <<D as Driver>::Host as Host>::Gate<N>;
 pub(super) type ClaimOf<'a, D, const N: usize> = Claim<'a, Body<D, N>, GateOf<D, N>>;
@@ -81,9 +80,11 @@ impl<H: Host> Shared<H> {
     fn end_binding(&self, transition: Transition, host: Option<&H>) {
         // Legal, because the claim keeps everybody else from changing the state.
         let _ = self.state.go(transition);
+        // With the fence in `lose`: either that call sees the transition, or this one sees that call.
+        fence(Ordering::SeqCst);
         // A few atomic instructions each, on another thread; nothing blocks in there.
-        while self.losing.load(Ordering::SeqCst) != 0 {
-            host.map_or_else(core::hint::spin_loop, Host::relax);
+        while self.losing.load(Ordering::Acquire) != 0 {
+            host.map_or_else(sync::spin_loop, Host::relax);
         }
     }
 
@@ -167,14 +168,15 @@ impl<D: Driver, const N: usize> Device<D, N> {
     pub fn lose(&self) {
         // Counted, so that a call that is delayed half-way cannot hit the next binding: the end of a
         // binding waits for it.
-        self.shared.losing.fetch_add(1, Ordering::SeqCst);
+        self.shared.losing.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         if !matches!(self.state(), State::Unbound | State::Removed) {
             self.shared.set_gone();
             if self.shared.state.go(Transition::Lose).is_ok() {
                 self.cell.close();
             }
         }
-        self.shared.losing.fetch_sub(1, Ordering::SeqCst);
+        self.shared.losing.fetch_sub(1, Ordering::Release);
         // Not counted: a host may let others run here, and a waiter that wakes up for nothing does no harm.
         self.shared.event.signal();
     }

@@ -32,7 +32,7 @@ mod token;
 
 pub use device::Device;
 pub use entry::{DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
-pub use gated::{CounterGate, Gate};
+pub use gated::{Anchor, CounterGate, Gate, Place, ShardedGate};
 pub use probe::{ProbeError, Probing};
 pub use refused::Refused;
 pub use registry::RegisterError;

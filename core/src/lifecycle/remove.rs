@@ -91,7 +91,7 @@ pub(super) fn drain<D: Driver, const N: usize>(
     while !claim.drained() {
         let (Some(body), Some(start)) = (claim.get(), start) else {
             // Nobody runs in a device that has no driver; somebody is being turned away.
-            core::hint::spin_loop();
+            crate::sync::spin_loop();
             continue;
         };
         let waited = body.host.now().since(start);

@@ -1,7 +1,8 @@
 //! The states of a device, the table of legal transitions, and the one place that performs them.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU8, Ordering};
+
+use crate::sync::{AtomicU8, Ordering};
 
 /// Where a device is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,10 +154,9 @@ impl StateCell {
         Self(AtomicU8::new(State::Unbound as u8))
     }
 
-    /// The state now. SeqCst, because `lose` and the end of a binding rely on one order of the state and
-    /// the count of losers.
+    /// The state now. What was done before the transition to it is visible.
     pub(super) fn get(&self) -> State {
-        match self.0.load(Ordering::SeqCst) {
+        match self.0.load(Ordering::Acquire) {
             0 => State::Unbound,
             1 => State::Probing,
             2 => State::Bound,
@@ -176,7 +176,7 @@ impl StateCell {
             let Some(to) = next(state, transition) else {
                 return Err(IllegalTransition { state, transition });
             };
-            let swap = self.0.compare_exchange(state as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst);
+            let swap = self.0.compare_exchange(state as u8, to as u8, Ordering::AcqRel, Ordering::Relaxed);
             if swap.is_ok() {
                 return Ok(to);
             }
