@@ -178,7 +178,7 @@ fn l08_remove_from_inside_is_answered_not_deadlocked() {
     in_a_call(&bench, || {
         let removed = bench.device.remove(&mut Outside::new());
         let Err(RemoveError::Blocked(blocker)) = removed else { panic!("{removed:?}") };
-        assert_eq!((blocker.kind, blocker.name), (EntryKind::Session, "client"));
+        assert_eq!((blocker.who.kind, blocker.who.name), (EntryKind::Session, "client"));
     });
     assert_eq!(bench.device.state(), State::Removing);
     bench.device.remove(&mut Outside::new()).expect("goes on");
@@ -317,7 +317,7 @@ fn l10_a_deadline_names_the_blocker_and_frees_nothing() {
             else {
                 panic!("was not blocked");
             };
-            assert_eq!((blocker.kind, blocker.name), (EntryKind::Session, "client"));
+            assert_eq!((blocker.who.kind, blocker.who.name), (EntryKind::Session, "client"));
             assert!(blocker.waited >= limit, "{blocker}");
             assert_eq!(bench.device.state(), State::Removing);
             assert_eq!(bench.world.live_registrations(), 5, "something was freed");

@@ -73,6 +73,24 @@ pub trait Bus {
     ///
     /// Whatever the medium reports.
     fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Self::Error>;
+
+    /// What the bus itself knows of the device, without an access. A bus that goes through another device
+    /// knows; most do not, and for them it is live.
+    fn condition(&self) -> Condition {
+        Condition::Live
+    }
+}
+
+/// What a bus knows of the device at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Condition {
+    /// Nothing against it.
+    Live,
+    /// It must not be accessed now.
+    Asleep,
+    /// It is gone.
+    Gone,
 }
 
 impl<B: Bus + ?Sized> Bus for &B {
@@ -100,5 +118,8 @@ impl<B: Bus + ?Sized> Bus for &B {
     #[inline(always)]
     fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Self::Error> {
         (**self).write32(at, value)
+    }
+    fn condition(&self) -> Condition {
+        (**self).condition()
     }
 }

@@ -3,7 +3,7 @@
 use core::ops::Deref;
 
 use super::Instant;
-use crate::lifecycle::Refused;
+use crate::lifecycle::{Part, Refused};
 
 /// Which entry of which binding a callback is for.
 ///
@@ -15,8 +15,8 @@ pub struct Ticket {
     pub(crate) generation: u32,
 }
 
-/// A device as a host sees it: something to be entered.
-pub trait Entrant: Send + Sync {
+/// A device as a host sees it: something to be entered. For its parent it is a [`Part`].
+pub trait Entrant: Part + Send + Sync {
     /// Enters the device's gate and runs the entry, or says why not.
     fn enter(&self, ticket: Ticket) -> Outcome;
 }

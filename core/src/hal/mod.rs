@@ -120,6 +120,11 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
         None
     }
 
+    /// Whether the device writes down who comes in and when, for
+    /// [`Device::inside`](crate::lifecycle::Device::inside) and for a removal that waits. It costs every
+    /// entry a look at the clock and a few atomic instructions; without it, nothing.
+    const KEEP_ROLL: bool = false;
+
     /// How long [`Device::remove`](crate::lifecycle::Device::remove) waits for callbacks to leave
     /// before it gives up and names the one that stays.
     const REMOVE_LIMIT: Nanos = Nanos::from_secs(60);

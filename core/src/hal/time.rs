@@ -25,6 +25,11 @@ impl Nanos {
     pub const fn from_secs(s: u64) -> Self {
         Self(s.saturating_mul(1_000_000_000))
     }
+    /// What is left after `other` has passed; nothing if that is longer.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
     /// The number of nanoseconds.
     pub const fn get(self) -> u64 {
         self.0

@@ -1,11 +1,15 @@
 //! The device cell: one gate, one state, one body.
 
+use super::child::Children;
 use super::gated::{Claim, Gated};
+use super::history::{EventKind, Ring};
 use super::registry::{EntryRow, Registry};
-use super::state::{State, StateCell, Transition};
+use super::state::{IllegalTransition, State, StateCell, Transition, next};
 use super::token::{Bound, MaySleep, NoSleep, Parts};
+use super::visitors::{Labels, Roll};
 use super::{BusOf, Driver, Failure, Refused, teardown};
-use crate::hal::{Entrant, Event, Host, Outcome, Ticket};
+use crate::bus::{Bus as _, Condition};
+use crate::hal::{Clock, Entrant, Event, Host, Instant, Outcome, Ticket};
 use crate::sync::{self, AtomicBool, AtomicU32, Ordering, fence};
 
 pub(super) type GateOf<D, const N: usize> = <<D as Driver>::Host as Host>::Gate<N>;
@@ -20,6 +24,8 @@ pub(super) type ClaimOf<'a, D, const N: usize> = Claim<'a, Body<D, N>, GateOf<D,
 pub struct Device<D: Driver, const N: usize = 16> {
     pub(super) cell: Gated<Body<D, N>, GateOf<D, N>>,
     pub(super) shared: Shared<D::Host>,
+    pub(super) labels: Labels<N>,
+    pub(super) roll: Roll<N>,
     /// For each entry, the binding in which it was refused while the gate was to open (again); 0 for none.
     parked: [AtomicU32; N],
 }
@@ -27,6 +33,7 @@ pub struct Device<D: Driver, const N: usize = 16> {
 /// What a bound device owns. Dropped in this order, after [`super::teardown`] has emptied the registry.
 pub(super) struct Body<D: Driver, const N: usize> {
     pub(super) registry: Registry<D, N>,
+    pub(super) children: Children<D::Host>,
     pub(super) data: D,
     pub(super) bus: BusOf<D>,
     pub(super) host: D::Host,
@@ -43,6 +50,7 @@ impl<D: Driver, const N: usize> Body<D, N> {
 pub(super) struct Shared<H: Host> {
     pub(super) state: StateCell,
     pub(super) event: H::Event,
+    pub(super) ring: Ring,
     generation: AtomicU32,
     gone: AtomicBool,
     asleep: AtomicBool,
@@ -56,12 +64,22 @@ impl<H: Host> Shared<H> {
         Self {
             state: StateCell::new(),
             event: H::Event::NEW,
+            ring: Ring::new(),
             generation: AtomicU32::new(0),
             gone: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
             removal: AtomicBool::new(false),
             losing: AtomicU32::new(0),
         }
+    }
+
+    #[cfg(any(nova_model = "loom", nova_model = "shuttle"))]
+    fn touch(&self) {
+        let flags = [&self.gone, &self.asleep, &self.removal];
+        let _ = flags.map(|flag| flag.load(Ordering::Relaxed));
+        let _ = [&self.generation, &self.losing].map(|count| count.load(Ordering::Relaxed));
+        self.state.get();
+        self.ring.touch();
     }
 
     /// Starts a new binding; `None` when the numbers are used up. The claim is held and no driver bound,
@@ -79,7 +97,7 @@ impl<H: Host> Shared<H> {
     /// waits for those that came before.
     fn end_binding(&self, transition: Transition, host: Option<&H>) {
         // Legal, because the claim keeps everybody else from changing the state.
-        let _ = self.state.go(transition);
+        let _ = self.go(transition, host.map(Clock::now));
         // With the fence in `lose`: either that call sees the transition, or this one sees that call.
         fence(Ordering::SeqCst);
         // A few atomic instructions each, on another thread; nothing blocks in there.
@@ -93,13 +111,23 @@ impl<H: Host> Shared<H> {
     where
         D: Driver<Host = H>,
     {
-        let Some(Body { registry, data, bus, host }) = body else {
+        let Some(Body { registry, children, data, bus, host }) = body else {
             return self.end_binding(transition, None);
         };
         drop(registry);
+        drop(children);
         drop(data);
         drop(bus);
         self.end_binding(transition, Some(&host));
+    }
+
+    /// Performs a transition, and writes it down if it led anywhere.
+    pub(super) fn go(&self, transition: Transition, at: Option<Instant>) -> Result<(), IllegalTransition> {
+        let from = self.state.go(transition)?;
+        if next(from, transition) != Some(from) {
+            self.ring.add(at, EventKind::Went(transition));
+        }
+        Ok(())
     }
 
     pub(super) fn generation(&self) -> u32 {
@@ -129,6 +157,7 @@ impl<H: Host> Shared<H> {
     }
     pub(super) fn request_removal(&self, host: &H) {
         if !self.removal.swap(true, Ordering::Relaxed) {
+            self.ring.add(Some(host.now()), EventKind::RemovalRequested);
             host.removal_requested();
         }
     }
@@ -143,7 +172,26 @@ impl<D: Driver, const N: usize> Default for Device<D, N> {
 impl<D: Driver, const N: usize> Device<D, N> {
     /// A device without a driver.
     pub const fn new() -> Self {
-        Self { cell: Gated::new(), shared: Shared::new(), parked: [const { AtomicU32::new(0) }; N] }
+        Self {
+            cell: Gated::new(),
+            shared: Shared::new(),
+            labels: Gated::new(),
+            roll: Roll::new(),
+            parked: [const { AtomicU32::new(0) }; N],
+        }
+    }
+
+    /// Makes every object that a model checker keeps for this device. To be called before other threads
+    /// come in.
+    #[cfg(any(nova_model = "loom", nova_model = "shuttle"))]
+    pub fn touch(&self) {
+        self.cell.touch();
+        self.labels.touch();
+        self.roll.touch();
+        self.shared.touch();
+        for parked in &self.parked {
+            parked.load(Ordering::Relaxed);
+        }
     }
 
     /// Where the device is in its life, at this moment.
@@ -166,19 +214,25 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// Callable from anywhere, an error interrupt included. A callback that is inside finds out by
     /// itself, through its reads. Does nothing when no driver is bound.
     pub fn lose(&self) {
+        // To tell the children; a gate that is closed is opened again, or not, by one who tells them.
+        let visit = self.cell.enter(0);
         // Counted, so that a call that is delayed half-way cannot hit the next binding: the end of a
         // binding waits for it.
         self.shared.losing.fetch_add(1, Ordering::Relaxed);
+        // With the fence in `end_binding`: either that side sees this call, or this one its transition.
         fence(Ordering::SeqCst);
         if !matches!(self.state(), State::Unbound | State::Removed) {
             self.shared.set_gone();
-            if self.shared.state.go(Transition::Lose).is_ok() {
+            if self.shared.go(Transition::Lose, None).is_ok() {
                 self.cell.close();
             }
         }
         self.shared.losing.fetch_sub(1, Ordering::Release);
         // Not counted: a host may let others run here, and a waiter that wakes up for nothing does no harm.
         self.shared.event.signal();
+        if let Some(body) = visit.as_ref().and_then(|visit| visit.as_ref()) {
+            body.lose_children();
+        }
     }
 
     /// The end of probe or resume: opens the gate of a device that has just become `Bound`, lets
@@ -200,6 +254,16 @@ impl<D: Driver, const N: usize> Device<D, N> {
             }
         }
         body.registry.interrupts(true);
+        // The parent may have been lost while this gate was closed to the one who tells.
+        self.ask_parent(body);
+        self.settle(&body.host);
+    }
+
+    /// Takes note if the bus, which may go through a parent, knows that the device is gone.
+    pub(super) fn ask_parent(&self, body: &Body<D, N>) {
+        if body.bus.condition() == Condition::Gone {
+            self.shared.set_gone();
+        }
     }
 
     /// A callback may have found the device gone, or a hook may have said so: draws the consequences.
@@ -251,7 +315,9 @@ impl<D: Driver, const N: usize> Device<D, N> {
         let Some(row) = body.registry.entries.get(lane).and_then(Option::as_ref) else {
             return Err(Refused::NoSuchEntry);
         };
+        let signed = self.sign_in(lane, &body.host);
         let result = f(row, body.parts(&self.shared));
+        drop(signed);
         self.settle(&body.host);
         Ok(result)
     }
@@ -297,7 +363,9 @@ fn run<D: Driver>(row: &EntryRow<D>, parts: Parts<'_, D>) -> Outcome {
         EntryRow::DelayedWork { entry, .. } => {
             (entry.handler)(&Bound::<D, MaySleep>::new(parts)).map(|()| Outcome::Work)
         }
-        EntryRow::Session { .. } => return Outcome::Refused(Refused::NoSuchEntry),
+        EntryRow::Session { .. } | EntryRow::Child { .. } => {
+            return Outcome::Refused(Refused::NoSuchEntry);
+        }
     };
     result.unwrap_or_else(|error| {
         shared.note(&error);

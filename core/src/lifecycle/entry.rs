@@ -20,6 +20,8 @@ pub enum EntryKind {
     Timer,
     /// Calls of open sessions.
     Session,
+    /// Devices that are part of this one.
+    Child,
 }
 
 impl EntryKind {
@@ -31,6 +33,7 @@ impl EntryKind {
             Self::DelayedWork => "delayed work",
             Self::Timer => "timer",
             Self::Session => "session",
+            Self::Child => "child",
         }
     }
 }
@@ -83,4 +86,6 @@ entries! {
     TimerEntry { handler: NoSleepFn<D, Rearm> }
     /// A class of sessions: open files, connections, clients.
     SessionEntry {}
+    /// A class of children: devices that other drivers are bound to, and that are part of this one.
+    ChildEntry {}
 }

@@ -11,14 +11,18 @@
 //!
 //! Read in this order: `step`, `entry` and `token` (what a driver sees), `state`, `gated` (the one
 //! audited module), `hal::callback` (what a host keeps), `registry`, `device` (the cell and how it is
-//! entered), `probe`, `remove` with `teardown`, `suspend`, `session`. `docs/lifecycle.md` has the
+//! entered), `probe`, `remove` with `teardown`, `suspend`, `session`, `child`; beside them, for people who
+//! wonder, `visitors` and `history`. `docs/lifecycle.md` has the
 //! argument why it is sound.
 //!
 //! Nothing in here knows what a GPU is.
 
+mod child;
 mod device;
 mod entry;
 mod gated;
+mod history;
+mod note;
 mod probe;
 mod refused;
 mod registry;
@@ -29,10 +33,15 @@ mod step;
 mod suspend;
 mod teardown;
 mod token;
+mod visitors;
 
+pub use child::{CHILDREN, ChildTrouble, JoinError, Parent, Part, Slept};
 pub use device::Device;
-pub use entry::{DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
+pub use entry::{
+    ChildEntry, DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry,
+};
 pub use gated::{Anchor, CounterGate, Gate, Place, ShardedGate};
+pub use history::{Event, EventKind, HISTORY};
 pub use probe::{ProbeError, Probing};
 pub use refused::Refused;
 pub use registry::RegisterError;
@@ -43,6 +52,7 @@ pub use step::Step;
 pub use suspend::SuspendError;
 pub use teardown::{Teardown, two_pass};
 pub use token::{Bound, Lost, MaySleep, NoSleep, Removing, Starting, Suspended, Token, stage};
+pub use visitors::Visitor;
 
 use core::fmt;
 use core::marker::PhantomData;

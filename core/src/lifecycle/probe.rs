@@ -1,9 +1,11 @@
 //! Probe: set up step by step, and undo exactly what was done when a step fails.
 
 use core::fmt;
+use core::panic::Location;
 
+use super::child::Children;
 use super::device::{Body, ClaimOf, Device, Shared};
-use super::entry::{DelayedWorkEntry, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
+use super::entry::{ChildEntry, DelayedWorkEntry, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
 use super::registry::{Enrol, EntryRow, Registry};
 use super::state::{IllegalTransition, Transition, next};
 use super::step::Step;
@@ -11,7 +13,7 @@ use super::teardown;
 use super::token::{Bound, Parts, Starting};
 use super::{BusOf, Driver, Failure, Outside};
 use crate::bus::Io;
-use crate::hal::{Callback, Host, Ticket};
+use crate::hal::{Callback, Clock as _, Host, Ticket};
 
 impl<D: Driver, const N: usize> Device<D, N> {
     /// Binds a driver: makes its state, runs its probe, and opens the gate.
@@ -39,7 +41,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         }
         // Before the transition: until then a `lose` does nothing, and cannot be undone by the reset.
         let generation = self.shared.begin_binding().ok_or(ProbeError::Exhausted)?;
-        self.shared.state.go(Transition::Probe).map_err(ProbeError::State)?;
+        self.shared.go(Transition::Probe, Some(host.now())).map_err(ProbeError::State)?;
         let result = self.set_up(&mut claim, handle, host, bus, generation);
         if let Err(error) = &result {
             if error.is_gone() {
@@ -65,7 +67,8 @@ impl<D: Driver, const N: usize> Device<D, N> {
             host.relax();
         }
         let slot = claim.exclusive().ok_or(ProbeError::Busy)?;
-        let body = slot.insert(Body { registry: Registry::new(), data, bus, host });
+        let body =
+            slot.insert(Body { registry: Registry::new(), children: Children::new(), data, bus, host });
         let mut probing = Probing {
             data: &body.data,
             bus: &body.bus,
@@ -78,10 +81,14 @@ impl<D: Driver, const N: usize> Device<D, N> {
         };
         let probed = D::probe(&mut probing);
         probed.map_err(driver(probing.step))?;
+        let labels = body.registry.labels;
+        self.put_up(labels, &body.host).map_err(|_| ProbeError::Busy)?;
+        self.ask_parent(body);
         if self.shared.is_gone() {
             return Err(ProbeError::Gone);
         }
-        self.shared.state.go(Transition::Bind).map_err(ProbeError::State)?;
+        let now = body.host.now();
+        self.shared.go(Transition::Bind, Some(now)).map_err(ProbeError::State)?;
         self.open(claim);
         if let Some(body) = claim.get() {
             // Needs no gate: the claim keeps the body where it is.
@@ -155,10 +162,15 @@ impl<D: Driver> Probing<'_, D> {
     /// # Errors
     ///
     /// [`RegisterError`](super::RegisterError), or the host's error.
+    #[track_caller]
     pub fn interrupt(&mut self, entry: &InterruptEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.interrupt(entry.vector, callback)?;
-        Ok(self.registry.add_entry(entry.id, EntryRow::Interrupt { entry: *entry, registration })?)
+        Ok(self.registry.add_entry(
+            entry.id,
+            EntryRow::Interrupt { entry: *entry, registration },
+            Location::caller(),
+        )?)
     }
 
     /// Registers a work item.
@@ -166,10 +178,15 @@ impl<D: Driver> Probing<'_, D> {
     /// # Errors
     ///
     /// [`RegisterError`](super::RegisterError), or the host's error.
+    #[track_caller]
     pub fn work(&mut self, entry: &WorkEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.work(callback)?;
-        Ok(self.registry.add_entry(entry.id, EntryRow::Work { entry: *entry, registration })?)
+        Ok(self.registry.add_entry(
+            entry.id,
+            EntryRow::Work { entry: *entry, registration },
+            Location::caller(),
+        )?)
     }
 
     /// Registers a delayed work item.
@@ -177,10 +194,15 @@ impl<D: Driver> Probing<'_, D> {
     /// # Errors
     ///
     /// [`RegisterError`](super::RegisterError), or the host's error.
+    #[track_caller]
     pub fn delayed_work(&mut self, entry: &DelayedWorkEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.delayed_work(callback)?;
-        Ok(self.registry.add_entry(entry.id, EntryRow::DelayedWork { entry: *entry, registration })?)
+        Ok(self.registry.add_entry(
+            entry.id,
+            EntryRow::DelayedWork { entry: *entry, registration },
+            Location::caller(),
+        )?)
     }
 
     /// Registers a timer.
@@ -188,10 +210,15 @@ impl<D: Driver> Probing<'_, D> {
     /// # Errors
     ///
     /// [`RegisterError`](super::RegisterError), or the host's error.
+    #[track_caller]
     pub fn timer(&mut self, entry: &TimerEntry<D>) -> Result<(), D::Error> {
         let callback = self.callback(entry.id, entry.name)?;
         let registration = self.host.timer(callback)?;
-        Ok(self.registry.add_entry(entry.id, EntryRow::Timer { entry: *entry, registration })?)
+        Ok(self.registry.add_entry(
+            entry.id,
+            EntryRow::Timer { entry: *entry, registration },
+            Location::caller(),
+        )?)
     }
 
     /// Registers a class of sessions.
@@ -199,9 +226,21 @@ impl<D: Driver> Probing<'_, D> {
     /// # Errors
     ///
     /// [`RegisterError`](super::RegisterError).
+    #[track_caller]
     pub fn sessions(&mut self, entry: &SessionEntry<D>) -> Result<(), D::Error> {
         self.callback(entry.id, entry.name)?;
-        Ok(self.registry.add_entry(entry.id, EntryRow::Session { entry: *entry })?)
+        Ok(self.registry.add_entry(entry.id, EntryRow::Session { entry: *entry }, Location::caller())?)
+    }
+
+    /// Registers a class of children: devices that are part of this one. They join once it is bound.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`](super::RegisterError).
+    #[track_caller]
+    pub fn children(&mut self, entry: &ChildEntry<D>) -> Result<(), D::Error> {
+        self.callback(entry.id, entry.name)?;
+        Ok(self.registry.add_entry(entry.id, EntryRow::Child { entry: *entry }, Location::caller())?)
     }
 
     fn callback(

@@ -1,12 +1,16 @@
 //! What a driver has registered, in order.
 
 use core::fmt;
+use core::panic::Location;
 
 use heapless::Vec;
 
 use super::Driver;
-use super::entry::{DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
+use super::entry::{
+    ChildEntry, DelayedWorkEntry, EntryKind, InterruptEntry, SessionEntry, TimerEntry, WorkEntry,
+};
 use super::step::Step;
+use super::visitors::Label;
 use crate::hal::{Host, Interrupt as _, Registration};
 
 /// One registered entry, with what the host gave for it.
@@ -16,6 +20,7 @@ pub(super) enum EntryRow<D: Driver> {
     DelayedWork { entry: DelayedWorkEntry<D>, registration: <D::Host as Host>::DelayedWork },
     Timer { entry: TimerEntry<D>, registration: <D::Host as Host>::Timer },
     Session { entry: SessionEntry<D> },
+    Child { entry: ChildEntry<D> },
 }
 
 impl<D: Driver> EntryRow<D> {
@@ -26,7 +31,7 @@ impl<D: Driver> EntryRow<D> {
             Self::Work { registration, .. } => registration.cancel(),
             Self::DelayedWork { registration, .. } => registration.cancel(),
             Self::Timer { registration, .. } => registration.cancel(),
-            Self::Session { .. } => (),
+            Self::Session { .. } | Self::Child { .. } => (),
         }
     }
 
@@ -37,7 +42,7 @@ impl<D: Driver> EntryRow<D> {
             Self::Work { registration, .. } => registration.replay(),
             Self::DelayedWork { registration, .. } => registration.replay(),
             Self::Timer { registration, .. } => registration.replay(),
-            Self::Session { .. } => (),
+            Self::Session { .. } | Self::Child { .. } => (),
         }
     }
 
@@ -48,6 +53,7 @@ impl<D: Driver> EntryRow<D> {
             Self::DelayedWork { entry, .. } => (EntryKind::DelayedWork, entry.name),
             Self::Timer { entry, .. } => (EntryKind::Timer, entry.name),
             Self::Session { entry } => (EntryKind::Session, entry.name),
+            Self::Child { entry } => (EntryKind::Child, entry.name),
         }
     }
 }
@@ -64,6 +70,8 @@ pub(super) enum Undo<D: Driver> {
 pub(super) struct Registry<D: Driver, const N: usize> {
     /// By the entry's number, which is also its lane in the gate.
     pub(super) entries: [Option<EntryRow<D>>; N],
+    /// What the driver calls them, by the same number.
+    pub(super) labels: [Option<Label>; N],
     pub(super) order: Vec<Undo<D>, N>,
     /// How many of `order`, from the end, have been quiesced. Teardown that was interrupted by a panic
     /// in the driver goes on behind the step that panicked.
@@ -72,7 +80,7 @@ pub(super) struct Registry<D: Driver, const N: usize> {
 
 impl<D: Driver, const N: usize> Registry<D, N> {
     pub(super) const fn new() -> Self {
-        Self { entries: [const { None }; N], order: Vec::new(), quiesced: 0 }
+        Self { entries: [const { None }; N], labels: [None; N], order: Vec::new(), quiesced: 0 }
     }
 
     /// Lets all interrupts through, or holds them back without waiting.
@@ -96,7 +104,12 @@ pub(super) trait Enrol<D: Driver> {
     /// Whether an entry may have this number.
     fn vacant(&self, id: u16) -> Result<(), RegisterError>;
     /// Adds an entry at a vacant number.
-    fn add_entry(&mut self, id: u16, row: EntryRow<D>) -> Result<(), RegisterError>;
+    fn add_entry(
+        &mut self,
+        id: u16,
+        row: EntryRow<D>,
+        at: &'static Location<'static>,
+    ) -> Result<(), RegisterError>;
     /// Adds a step that has been done.
     fn add_step(&mut self, step: Step<D>) -> Result<(), RegisterError>;
 }
@@ -114,10 +127,18 @@ impl<D: Driver, const N: usize> Enrol<D> for Registry<D, N> {
         }
     }
 
-    fn add_entry(&mut self, id: u16, row: EntryRow<D>) -> Result<(), RegisterError> {
+    fn add_entry(
+        &mut self,
+        id: u16,
+        row: EntryRow<D>,
+        at: &'static Location<'static>,
+    ) -> Result<(), RegisterError> {
         self.room()?;
         let lane = usize::from(id);
-        let place = self.entries.get_mut(lane).ok_or(RegisterError::Outside { id, capacity: N })?;
+        let place = self.entries.get_mut(lane).zip(self.labels.get_mut(lane));
+        let (place, label) = place.ok_or(RegisterError::Outside { id, capacity: N })?;
+        let (kind, name) = row.describe();
+        *label = Some(Label { kind, name, registered: at });
         *place = Some(row);
         self.remember(Undo::Entry(lane))
     }

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use super::device::{ClaimOf, Device};
-use super::entry::EntryKind;
-use super::registry::EntryRow;
+use super::device::{Body, ClaimOf, Device};
+use super::history::EventKind;
 use super::state::{IllegalTransition, State, Transition};
 use super::teardown;
+use super::visitors::Visitor;
 use super::{Driver, Outside};
 use crate::hal::{Clock as _, Event as _, Host, Nanos};
 
@@ -30,8 +30,8 @@ impl<D: Driver, const N: usize> Device<D, N> {
     ///
     /// [`RemoveError::Blocked`] names an entry that has not left in time. The device stays in
     /// `Removing`, its gate closed, everything still allocated; call again to go on.
-    pub fn remove_within(&self, _outside: &mut Outside, limit: Nanos) -> Result<Removed, RemoveError> {
-        self.take_apart(&mut self.cell.claim().ok_or(RemoveError::Busy)?, limit)
+    pub fn remove_within(&self, outside: &mut Outside, limit: Nanos) -> Result<Removed, RemoveError> {
+        self.take_apart(&mut self.cell.claim().ok_or(RemoveError::Busy)?, outside, limit)
     }
 
     /// What a host does about [`Host::removal_requested`]: removes the driver if removal has been asked
@@ -43,7 +43,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// See [`remove_within`](Self::remove_within); on `Busy` and `Blocked`, call again.
     pub fn remove_if_requested(
         &self,
-        _outside: &mut Outside,
+        outside: &mut Outside,
         limit: Nanos,
     ) -> Result<Option<Removed>, RemoveError> {
         // The claim keeps the binding as it is between the look and the removal.
@@ -53,16 +53,23 @@ impl<D: Driver, const N: usize> Device<D, N> {
             State::Bound | State::Suspended | State::Lost => self.removal_requested(),
             State::Unbound | State::Probing | State::Removed => false,
         };
-        if due { self.take_apart(&mut claim, limit).map(Some) } else { Ok(None) }
+        if due { self.take_apart(&mut claim, outside, limit).map(Some) } else { Ok(None) }
     }
 
-    fn take_apart(&self, claim: &mut ClaimOf<'_, D, N>, limit: Nanos) -> Result<Removed, RemoveError> {
-        self.shared.state.go(Transition::Remove).map_err(RemoveError::State)?;
+    fn take_apart(
+        &self,
+        claim: &mut ClaimOf<'_, D, N>,
+        outside: &mut Outside,
+        limit: Nanos,
+    ) -> Result<Removed, RemoveError> {
+        let now = claim.get().map(|body| body.host.now());
+        self.shared.go(Transition::Remove, now).map_err(RemoveError::State)?;
         self.shut(claim);
-        drain(claim, limit).map_err(RemoveError::Blocked)?;
+        self.drain(claim, limit, Some(outside)).map_err(RemoveError::Blocked)?;
         let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
         let mut removed = Removed { lost: false, failed: None };
         if let Some(body) = slot.as_mut() {
+            self.ask_parent(body);
             removed.failed = teardown::take_down(body, &self.shared, !self.shared.is_asleep());
         }
         removed.lost = self.shared.is_gone();
@@ -73,37 +80,73 @@ impl<D: Driver, const N: usize> Device<D, N> {
 
     /// Lets nobody in any more, wakes who waits, and holds the interrupts back: a line that stays up
     /// would be refused again and again while we wait.
-    pub(super) fn shut(&self, claim: &ClaimOf<'_, D, N>) {
-        self.cell.close();
+    pub(super) fn shut(&self, claim: &mut ClaimOf<'_, D, N>) {
+        claim.close();
         self.shared.event.signal();
         if let Some(body) = claim.get() {
             body.registry.interrupts(false);
         }
     }
-}
 
-/// Waits until nobody is inside.
-pub(super) fn drain<D: Driver, const N: usize>(
-    claim: &mut ClaimOf<'_, D, N>,
-    limit: Nanos,
-) -> Result<(), Blocker> {
-    let start = claim.get().map(|body| body.host.now());
-    while !claim.drained() {
-        let (Some(body), Some(start)) = (claim.get(), start) else {
-            // Nobody runs in a device that has no driver; somebody is being turned away.
-            crate::sync::spin_loop();
-            continue;
-        };
-        let waited = body.host.now().since(start);
-        let lane = claim.busy();
-        if waited >= limit && lane.is_some() {
-            let row = lane.and_then(|lane| body.registry.entries.get(lane)?.as_ref());
-            let (kind, name) = row.map_or((EntryKind::Session, "unknown"), EntryRow::describe);
-            return Err(Blocker { kind, name, waited });
+    /// Waits until nobody is inside; for a removal, which lends its `Outside`, removes the children as well.
+    pub(super) fn drain(
+        &self,
+        claim: &mut ClaimOf<'_, D, N>,
+        limit: Nanos,
+        mut outside: Option<&mut Outside>,
+    ) -> Result<(), Blocker> {
+        let start = claim.get().map(|body| body.host.now());
+        let mut seen = None;
+        loop {
+            let waited = |body: &Body<D, N>| body.host.now().since(start.unwrap_or_default());
+            let mut child = None;
+            if let (Some(body), Some(outside)) = (claim.get(), outside.as_deref_mut()) {
+                child = body.remove_children(outside, limit.minus(waited(body)));
+            }
+            // Whoever joins is inside, so once nobody is, the look at the children was at the last of them.
+            if claim.drained() && !(outside.is_some() && claim.held()) {
+                break;
+            }
+            let Some(body) = claim.get() else {
+                // Nobody runs in a device that has no driver; somebody is being turned away.
+                crate::sync::spin_loop();
+                continue;
+            };
+            let lane = claim.busy();
+            if lane.is_some() && lane != seen {
+                self.tell(body, EventKind::Waits { lane: lane.unwrap_or_default() as u16 });
+                seen = lane;
+            }
+            let waited = waited(body);
+            if waited >= limit {
+                if let Some(blocker) = child.or_else(|| self.blocker(body, lane, waited)) {
+                    self.tell(body, EventKind::GaveUp);
+                    return Err(blocker);
+                }
+            }
+            body.host.relax();
         }
-        body.host.relax();
+        if let Some(body) = claim.get() {
+            self.tell(body, EventKind::Drained);
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Whom a drain waits for: who is inside of `lane`, or a child. `None` if they have left by now.
+    fn blocker(&self, body: &Body<D, N>, lane: Option<usize>, waited: Nanos) -> Option<Blocker> {
+        let who = match lane {
+            Some(lane) => {
+                let label = body.registry.labels.get(lane).copied().flatten()?;
+                label.visitor(self.since(lane))
+            }
+            None => body.holder()?,
+        };
+        Some(Blocker { who, waited, child: None })
+    }
+
+    fn tell(&self, body: &Body<D, N>, what: EventKind) {
+        self.shared.ring.add(Some(body.host.now()), what);
+    }
 }
 
 /// How a removal went.
@@ -116,21 +159,24 @@ pub struct Removed {
     pub failed: Option<&'static str>,
 }
 
-/// An entry that has not left.
+/// An entry that has not left, or a child that has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Blocker {
-    /// What kind of entry.
-    pub kind: EntryKind,
-    /// Its name.
-    pub name: &'static str,
+    /// Who: the entry, and since when somebody is inside of it.
+    pub who: Visitor,
     /// How long it has been waited for.
     pub waited: Nanos,
+    /// If it is an entry of a child, what the parent calls children of its class.
+    pub child: Option<&'static str>,
 }
 
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}` has not left after {}", self.kind.name(), self.name, self.waited)
+        if let Some(child) = self.child {
+            write!(f, "of child `{child}`: ")?;
+        }
+        write!(f, "{} has not left after {}", self.who, self.waited)
     }
 }
 

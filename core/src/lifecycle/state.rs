@@ -91,6 +91,20 @@ impl Transition {
         Self::Finish,
         Self::Lose,
     ];
+
+    /// What has happened to a device that made this transition, as people write it.
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Probe => "being probed",
+            Self::Bind => "bound",
+            Self::Unwind => "probe undone",
+            Self::Suspend => "being suspended",
+            Self::Resume => "resumed",
+            Self::Remove => "being removed",
+            Self::Finish => "removed",
+            Self::Lose => "lost",
+        }
+    }
 }
 
 /// The legal transitions; everything else is refused.
@@ -168,7 +182,7 @@ impl StateCell {
         }
     }
 
-    /// Performs a transition, or says why not. The only writer of the state.
+    /// Performs a transition and gives the state before, or says why not. The only writer of the state.
     pub(super) fn go(&self, transition: Transition) -> Result<State, IllegalTransition> {
         // Each turn lost means that somebody else made a legal transition; there are few in a row.
         loop {
@@ -178,7 +192,7 @@ impl StateCell {
             };
             let swap = self.0.compare_exchange(state as u8, to as u8, Ordering::AcqRel, Ordering::Relaxed);
             if swap.is_ok() {
-                return Ok(to);
+                return Ok(state);
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use core::fmt;
 
+use super::child::ChildTrouble;
 use super::device::{Body, ClaimOf, Device};
 use super::registry::Undo;
-use super::remove::{Blocker, drain};
+use super::remove::Blocker;
 use super::state::{IllegalTransition, State, Transition};
 use super::step::Step;
 use super::token::{Parts, Removing, Starting, Suspended};
 use super::{Driver, Failure, Outside};
-use crate::hal::{Host as _, Nanos};
+use crate::bus::{Bus as _, Condition};
+use crate::hal::{Clock as _, Host as _, Nanos};
 
 impl<D: Driver, const N: usize> Device<D, N> {
     /// Puts the device to sleep, waiting for callbacks at most `limit`.
@@ -21,23 +23,34 @@ impl<D: Driver, const N: usize> Device<D, N> {
     ///
     /// [`SuspendError`]. The device is `Bound` again and in use, except when it was found gone, and
     /// when a step could not be woken again ([`SuspendError::Stuck`]).
-    pub fn suspend(&self, _outside: &mut Outside, limit: Nanos) -> Result<(), SuspendError<D::Error>> {
+    pub fn suspend(&self, outside: &mut Outside, limit: Nanos) -> Result<(), SuspendError<D::Error>> {
         let mut claim = self.cell.claim().ok_or(SuspendError::Busy)?;
-        self.shared.state.go(Transition::Suspend).map_err(SuspendError::State)?;
-        self.shut(&claim);
-        if let Err(blocker) = drain(&mut claim, limit) {
-            self.reopen(&mut claim)?;
+        self.put_to_sleep(&mut claim, outside, limit)
+    }
+
+    pub(super) fn put_to_sleep(
+        &self,
+        claim: &mut ClaimOf<'_, D, N>,
+        outside: &mut Outside,
+        limit: Nanos,
+    ) -> Result<(), SuspendError<D::Error>> {
+        let now = claim.get().map(|body| body.host.now());
+        self.shared.go(Transition::Suspend, now).map_err(SuspendError::State)?;
+        self.shut(claim);
+        if let Err(blocker) = self.drain(claim, limit, None) {
+            self.reopen(claim, outside)?;
             return Err(SuspendError::Blocked(blocker));
         }
         let Some(body) = claim.get() else { return Err(SuspendError::Busy) };
-        let slept = self.sleep(body);
+        // Nobody is inside, so nobody joins any more.
+        let slept = body.suspend_children(outside, limit).and_then(|()| self.sleep(body));
         if self.gone(body, slept.as_ref().err()) {
             return Err(SuspendError::Gone);
         }
         match slept {
             Ok(()) | Err(SuspendError::Stuck { .. }) => slept,
             Err(error) => {
-                self.reopen(&mut claim)?;
+                self.reopen(claim, outside)?;
                 Err(error)
             }
         }
@@ -47,33 +60,43 @@ impl<D: Driver, const N: usize> Device<D, N> {
     ///
     /// # Errors
     ///
-    /// [`SuspendError`]. The device stays `Suspended`; call again, or remove it.
-    pub fn resume(&self, _outside: &mut Outside) -> Result<(), SuspendError<D::Error>> {
+    /// [`SuspendError`]. The device stays `Suspended`; call again, or remove it. With
+    /// [`SuspendError::Child`] it is in use, and that child stays asleep.
+    pub fn resume(&self, outside: &mut Outside) -> Result<(), SuspendError<D::Error>> {
         let mut claim = self.cell.claim().ok_or(SuspendError::Busy)?;
         let state = self.state();
         if state != State::Suspended {
             return Err(SuspendError::State(IllegalTransition { state, transition: Transition::Resume }));
         }
         let Some(body) = claim.get() else { return Err(SuspendError::Busy) };
-        let woken = self.wake(body);
+        // The claim is what makes this look good for as long as it takes: a parent needs it to go to sleep.
+        if body.bus.condition() == Condition::Asleep {
+            return Err(SuspendError::ParentAsleep);
+        }
+        self.ask_parent(body);
+        let woken = if self.shared.is_gone() { Err(SuspendError::Gone) } else { self.wake(body) };
         if self.gone(body, woken.as_ref().err()) {
             return Err(SuspendError::Gone);
         }
         woken?;
-        self.reopen(&mut claim)
+        self.reopen(&mut claim, outside)
     }
 
-    fn reopen(&self, claim: &mut ClaimOf<'_, D, N>) -> Result<(), SuspendError<D::Error>> {
+    fn reopen(
+        &self,
+        claim: &mut ClaimOf<'_, D, N>,
+        outside: &mut Outside,
+    ) -> Result<(), SuspendError<D::Error>> {
+        let now = claim.get().map(|body| body.host.now());
         // Not legal only when the device was lost meanwhile.
-        self.shared.state.go(Transition::Resume).map_err(|_| SuspendError::Gone)?;
+        self.shared.go(Transition::Resume, now).map_err(|_| SuspendError::Gone)?;
         self.open(claim);
+        let Some(body) = claim.get() else { return Err(SuspendError::Busy) };
         if self.shared.removal_requested() {
             // A removal that the request started meanwhile may have found us busy.
-            if let Some(body) = claim.get() {
-                body.host.removal_requested();
-            }
+            body.host.removal_requested();
         }
-        Ok(())
+        body.resume_children(outside)
     }
 
     /// Whether the device was found gone; if so, draws the consequences.
@@ -175,6 +198,15 @@ pub enum SuspendError<E> {
     },
     /// A callback has not left in time.
     Blocked(Blocker),
+    /// A child did not go to sleep, or did not wake up.
+    Child {
+        /// What the driver calls children of its class.
+        name: &'static str,
+        /// What is wrong with it.
+        trouble: ChildTrouble,
+    },
+    /// The device is part of one that sleeps; resume that one.
+    ParentAsleep,
     /// The device is gone; remove it.
     Gone,
     /// The device is in no state for this.
@@ -202,6 +234,8 @@ impl<E: fmt::Display> fmt::Display for SuspendError<E> {
                 write!(f, "`{step}` failed: {error}; the device is half asleep, resume or remove it")
             }
             Self::Blocked(blocker) => write!(f, "suspend gave up: {blocker}"),
+            Self::Child { name, trouble } => write!(f, "child `{name}`: {trouble}"),
+            Self::ParentAsleep => f.write_str("the device is part of one that sleeps; resume that one first"),
             Self::Gone => f.write_str("the device is gone; remove it"),
             Self::State(illegal) => illegal.fmt(f),
             Self::Busy => f.write_str("another thread is probing, suspending or removing the device"),

@@ -34,7 +34,8 @@ pub(super) fn take_down<D: Driver, const N: usize>(
     shared: &Shared<D::Host>,
     live: bool,
 ) -> Option<&'static str> {
-    let Body { registry, data, bus, host } = body;
+    // Of the children nothing is left: each holds on to the body until it has been taken down.
+    let Body { registry, children: _, data, bus, host } = body;
     let mut registered = Registered { registry, data, bus, host, shared, live, failed: None };
     two_pass(&mut registered);
     registered.failed

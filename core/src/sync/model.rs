@@ -117,6 +117,7 @@ mod watch {
 
     impl Watch {
         /// Memory nobody has touched.
+        #[allow(clippy::new_without_default, reason = "made in constants only")]
         pub const fn new() -> Self {
             Self(OnceLock::new())
         }
@@ -151,6 +152,7 @@ mod watch {
 
     impl Watch {
         /// Memory nobody has touched.
+        #[allow(clippy::new_without_default, reason = "made in constants only")]
         pub const fn new() -> Self {
             Self(OnceLock::new())
         }

@@ -85,6 +85,8 @@ impl<B: Bus + Send + Sync + 'static> Host for ThreadHost<B> {
     type Timer = ThreadEntry;
     type Dma = DmaBuffer;
 
+    const KEEP_ROLL: bool = true;
+
     fn delay(&self) -> ThreadDelay {
         ThreadDelay::new()
     }

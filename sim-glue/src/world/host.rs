@@ -97,6 +97,8 @@ impl<B: Bus + Send + Sync + 'static> Host for WorldHost<B> {
     type Timer = WorldEntry;
     type Dma = DmaBuffer;
 
+    const KEEP_ROLL: bool = true;
+
     fn delay(&self) -> WorldDelay {
         WorldDelay(self.world.clone())
     }

@@ -36,7 +36,7 @@ fn two_hundred_rounds_pass() {
 
 #[test]
 fn every_chip_passes_in_the_world_and_on_threads() {
-    let report = json(&["device", "stress", "--rounds", "62", "--seed", "2", "--chip-mix"]);
+    let report = json(&["device", "stress", "--rounds", "310", "--seed", "2", "--chip-mix"]);
     assert_eq!(report["verdict"], "PASS", "{report}");
     let parts = report["parts"].as_array().unwrap();
     assert_eq!(parts.len(), 2);

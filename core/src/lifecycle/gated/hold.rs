@@ -10,9 +10,9 @@ use crate::sync::{Ordering, Reading};
 ///
 /// # Safety
 ///
-/// Every `deref` of one value gives the same place, also after the value was moved, and that place stays
-/// valid until the value is dropped.
-pub unsafe trait Anchor: Deref {}
+/// Every `deref` of one value, and of its clones, gives the same place, also after the value was moved, and
+/// that place stays valid until the value is dropped.
+pub unsafe trait Anchor: Deref + Clone {}
 
 // SAFETY: a shared reference is `Copy`: moving it changes nothing about where it points.
 unsafe impl<T: 'static> Anchor for &'static T {}
@@ -52,19 +52,20 @@ type ValueOf<A> = <<A as Deref>::Target as HasCell>::Value;
 type GateOf<A> = <<A as Deref>::Target as HasCell>::Gate;
 
 impl<A: Anchor<Target: HasCell>> Hold<A> {
-    /// Takes a hold during a visit of the same cell; gives the anchor back if it is of another one, or
+    /// Takes a hold during a visit of the same cell. `None` if it is of another one, there is no value, or
     /// there are too many holds.
-    pub(in crate::lifecycle) fn take(anchor: A, visit: &Visit<'_, ValueOf<A>, GateOf<A>>) -> Result<Self, A> {
+    pub(in crate::lifecycle) fn take(anchor: &A, visit: &Visit<'_, ValueOf<A>, GateOf<A>>) -> Option<Self> {
+        let anchor = anchor.clone();
         let cell = anchor.cell();
-        if !ptr::eq(cell, visit.inside.cell) {
-            return Err(anchor);
+        if !ptr::eq(cell, visit.inside.cell) || visit.is_none() {
+            return None;
         }
         // Relaxed: the visit's leaving carries it to the one who drains the gate and then looks here.
         if cell.holds.fetch_add(1, Ordering::Relaxed) >= MOST {
             cell.holds.fetch_sub(1, Ordering::Relaxed);
-            return Err(anchor);
+            return None;
         }
-        Ok(Self { reading: cell.watch.read(), counted: Counted { anchor } })
+        Some(Self { reading: cell.watch.read(), counted: Counted { anchor } })
     }
 
     /// What keeps the cell.
@@ -74,12 +75,14 @@ impl<A: Anchor<Target: HasCell>> Hold<A> {
 
     /// The value.
     #[inline(always)]
-    pub(in crate::lifecycle) fn value(&self) -> Option<&ValueOf<A>> {
-        let cell = self.counted.anchor.cell();
+    pub(in crate::lifecycle) fn value(&self) -> &ValueOf<A> {
+        let slot = self.counted.anchor.cell().slot.get();
         // SAFETY: this hold is counted in that very cell (an `Anchor` always gives the same one), from
         // before the end of a visit until it is dropped. The slot is written only when the gate has been
         // drained and no hold is counted, so not during this borrow.
-        unsafe { (*cell.slot.get()).as_ref() }
+        let slot = unsafe { &*slot };
+        // SAFETY: the slot had a value when the hold was taken, and has not been written since.
+        unsafe { slot.as_ref().unwrap_unchecked() }
     }
 }
 
@@ -119,12 +122,12 @@ mod tests {
     #[test]
     fn a_hold_keeps_the_value_after_the_visit() {
         let cell = open();
-        let hold = Hold::take(cell, &cell.0.enter(0).expect("open")).ok().expect("the same cell");
+        let hold = Hold::take(&cell, &cell.0.enter(0).expect("open")).expect("the same cell");
         let mut claim = cell.0.claim().expect("nobody else");
         assert!(claim.drained(), "a hold is not somebody inside");
         assert!(claim.held());
         assert!(claim.exclusive().is_none());
-        assert_eq!(hold.value(), Some(&5));
+        assert_eq!(*hold.value(), 5);
         drop(hold);
         assert!(!claim.held());
         assert_eq!(claim.exclusive().expect("nobody is left").take(), Some(5));
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn a_hold_is_of_the_cell_that_is_visited() {
         let (one, other) = (open(), open());
-        assert!(Hold::take(one, &other.0.enter(0).expect("open")).is_err());
+        assert!(Hold::take(&one, &other.0.enter(0).expect("open")).is_none());
         let claim = one.0.claim().expect("nobody else");
         assert!(!claim.held());
     }
@@ -142,14 +145,14 @@ mod tests {
     fn too_many_holds_are_refused_instead_of_wrapping() {
         let cell = open();
         cell.0.holds.store(MOST, Ordering::Relaxed);
-        assert!(Hold::take(cell, &cell.0.enter(0).expect("open")).is_err());
+        assert!(Hold::take(&cell, &cell.0.enter(0).expect("open")).is_none());
         assert_eq!(cell.0.holds.load(Ordering::Relaxed), MOST);
     }
 
     #[test]
     fn l12_a_forgotten_hold_leaks_the_value_instead_of_freeing_it() {
         let cell = open();
-        core::mem::forget(Hold::take(cell, &cell.0.enter(0).expect("open")));
+        core::mem::forget(Hold::take(&cell, &cell.0.enter(0).expect("open")));
         let mut claim = cell.0.claim().expect("nobody else");
         assert!(claim.exclusive().is_none());
     }

@@ -14,6 +14,8 @@
 
 mod gate;
 mod hold;
+#[cfg(all(test, nova_model = "loom"))]
+mod model;
 
 pub use gate::{CounterGate, Gate, Place, ShardedGate};
 pub use hold::Anchor;
@@ -178,7 +180,7 @@ impl<T, G: Gate> Claim<'_, T, G> {
 
     /// The value, shared with whoever is inside.
     pub(super) fn get(&self) -> Option<&T> {
-        drop(self.cell.watch.read());
+        let _ = self.cell.watch.read();
         // SAFETY: the slot is written only through the claim, exclusively borrowed; `&self` rules
         // that out for the length of this borrow.
         unsafe { (*self.cell.slot.get()).as_ref() }

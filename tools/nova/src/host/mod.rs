@@ -158,6 +158,8 @@ impl Host for Local {
     type Timer = Entry;
     type Dma = DmaBuffer;
 
+    const KEEP_ROLL: bool = true;
+
     fn delay(&self) -> Delay {
         Delay::new(self.0.machine.clone())
     }
