@@ -3,7 +3,6 @@
 
 pub mod bench;
 pub mod fault_loop;
-pub mod must_not_compile;
 pub mod schedule;
 pub mod toy;
 pub mod toybench;

@@ -14,6 +14,7 @@ mod lock;
 pub(crate) mod log;
 mod register;
 mod time;
+mod with_bus;
 
 pub use callback::{Callback, Entrant, Irq, Outcome, Rearm, Ticket};
 pub use dma::{DmaMemory, DmaRangeError};
@@ -23,6 +24,7 @@ pub use lock::Lock;
 pub use log::{Level, Log};
 pub use register::{DelayedWork, Interrupt, Registration, Timer, Work};
 pub use time::{Clock, Instant, Nanos};
+pub use with_bus::WithBus;
 
 use core::ops::Deref;
 

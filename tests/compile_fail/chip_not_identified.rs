@@ -1,0 +1,17 @@
+//! E0451: units are made for a chip, and identification is what gives one.
+#![allow(unused, unexpected_cfgs)]
+
+use nova_core::bus::{Bus, Io};
+use nova_core::chip::{Chip, Chipset};
+use nova_core::units::timer::Timer;
+use nova_tests::toy::Host;
+
+fn timer<B: Bus>(io: Io<'_, B>) {
+    #[cfg(trybuild)]
+    let chip = Chip { chipset: Chipset::TU102, boot0: 0x162000a1, boot42: 0 };
+    #[cfg(not(trybuild))]
+    let chip = Chip::identify(io).unwrap();
+    let _ = Timer::<Host>::new(&chip);
+}
+
+fn main() {}
