@@ -43,6 +43,12 @@ impl<'a, B: Bus + ?Sized, A: Proof> Io<'a, B, A> {
         Io { bus: self.bus, proof }
     }
 
+    /// The bus itself.
+    #[inline(always)]
+    pub const fn bus(self) -> &'a B {
+        self.bus
+    }
+
     /// The proof this access was made with.
     #[inline(always)]
     pub const fn proof(self) -> A {
