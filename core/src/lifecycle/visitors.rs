@@ -39,6 +39,14 @@ impl<D: Driver, const N: usize> Device<D, N> {
         visitors
     }
 
+    /// What the driver registered under this number, in the last binding; [`EventKind::Waits`] has such
+    /// numbers. `since` is `None`: nobody needs to be inside.
+    ///
+    /// [`EventKind::Waits`]: super::EventKind::Waits
+    pub fn entry(&self, id: u16) -> Option<Visitor> {
+        self.label(usize::from(id)).map(|label| label.visitor(None))
+    }
+
     /// What happened to the device lately, oldest first. Anybody may ask at any time.
     pub fn history(&self) -> Vec<Event, HISTORY> {
         self.shared.ring.read()

@@ -67,3 +67,27 @@ fn the_table_ends_with_seed_and_verdict() {
     assert!(run.stdout.ends_with("seed 3  PASS\n"), "{}", run.stdout);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn the_hang_demo_names_who_hangs_since_when_and_where_registered() {
+    let report = json(&["device", "stress", "--hang-demo"]);
+    assert_eq!((&report["state"], &report["removed"]), (&"removing".into(), &"removed".into()));
+    let inside = report["inside"].as_array().unwrap();
+    let [who] = inside.as_slice() else { panic!("{report}") };
+    let who = who.as_str().unwrap();
+    assert!(who.starts_with("session `client` (registered at core/src/driver/mod.rs:"), "{who}");
+    assert!(who.contains("inside since "), "{who}");
+    let blocked = report["blocked"].as_str().unwrap();
+    assert!(blocked.contains(who) && blocked.ends_with("call remove again to go on"), "{blocked}");
+    let happened: Vec<_> = report["history"].as_array().unwrap().iter().map(|event| &event["what"]).collect();
+    let expected = [
+        "being probed",
+        "bound",
+        "being removed",
+        "waits for session `client`",
+        "gave up waiting",
+        "nobody inside",
+        "removed",
+    ];
+    assert_eq!(happened, expected);
+}

@@ -1,5 +1,6 @@
 //! `nova device stress`: the main job.
 
+mod hang;
 mod progress;
 mod report;
 
@@ -38,6 +39,9 @@ pub(super) struct Args {
     /// The deterministic world, real threads, or one after the other.
     #[arg(long, value_enum, default_value_t = Mode::Both)]
     mode: Mode,
+    /// Instead: let a client hang inside the device, and show what a removal that waits tells about it.
+    #[arg(long, conflicts_with_all = ["seed", "seconds", "rounds", "first", "chip_mix", "mode"])]
+    hang_demo: bool,
 }
 
 /// Which hosts to run on.
@@ -66,6 +70,9 @@ impl Mode {
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let opened = cx.open()?;
     let config = config(&opened.spec)?;
+    if args.hang_demo {
+        return hang::run(config, cx);
+    }
     let identified = identify(&opened, args)?;
     if cx.out.is_table() {
         cx.out.line(&identified);

@@ -5,6 +5,7 @@
 //! ([`client`]) and what is counted ([`tallies`]).
 
 mod client;
+pub(crate) mod hang;
 mod tallies;
 mod threads;
 mod world;
