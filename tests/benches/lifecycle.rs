@@ -2,8 +2,6 @@
 //!
 //! The goal is 20 thousand full lifecycles (probe, 100 operations, remove) per second in the deterministic world.
 
-#[path = "suite/host.rs"]
-mod host;
 #[path = "suite/removals.rs"]
 mod removals;
 mod suite;
@@ -15,7 +13,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-use host::IdleHost;
 use nova_backends::mmio::Mmio;
 use nova_core::Error;
 use nova_core::bus::Io;
@@ -31,6 +28,7 @@ use nova_sim_glue::Handle;
 use nova_sim_glue::gpu::SimConfig;
 use nova_sim_glue::world::WorldConfig;
 use nova_tests::bench::{Bench, Client};
+use nova_tests::idle::IdleHost;
 use nova_tests::toy::{self, Plan};
 use nova_tests::toybench::ToyBench;
 use suite::{Case, timed};
@@ -173,7 +171,7 @@ impl Driver for Empty {
 /// The empty driver, bound; and how its host would call it.
 fn bound() -> (Arc<EmptyDevice>, Callback<Handle>) {
     let device = Arc::new(EmptyDevice::new());
-    let host = IdleHost::new();
+    let host = IdleHost::<Mmio>::new();
     let bus = window::mapped();
     device.probe(&mut Outside::new(), device.clone(), host.clone(), bus).expect("binds");
     let callback = host.last();

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod fault_loop;
+pub mod idle;
 pub mod nested;
 pub mod schedule;
 pub mod toy;

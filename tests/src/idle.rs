@@ -1,32 +1,55 @@
 //! A host that does nothing: what is left is the cost of the lifecycle itself.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use embedded_hal::delay::DelayNs;
-use nova_core::bus::Bus;
+use nova_core::Error;
+use nova_core::bus::{Bus, Io, Offset};
 use nova_core::hal::{
     Callback, Clock, DelayedWork, Host, HostError, Instant, Interrupt, Level, Log, Registration, Timer, Work,
 };
-use nova_core::lifecycle::CounterGate;
+use nova_core::lifecycle::{BusOf, CounterGate, Driver, Gate, Probing, SessionEntry, WorkEntry};
 use nova_sim_glue::Handle;
 use nova_sim_glue::memory::{AddressSpace, DmaBuffer};
 use nova_sim_glue::threads::{ThreadEvent, ThreadLock};
 
-/// A host whose time stands still and that calls nothing by itself. Whoever has it may call.
-pub(crate) struct IdleHost<B> {
-    callbacks: Arc<Mutex<Vec<Callback<Handle>>>>,
-    bus: PhantomData<fn() -> B>,
+/// The gates of a host, by the number of lanes.
+pub trait Gates: 'static {
+    /// A gate with `N` lanes.
+    type Gate<const N: usize>: Gate;
 }
 
-impl<B> IdleHost<B> {
-    pub(crate) fn new() -> Self {
-        Self { callbacks: Arc::default(), bus: PhantomData }
+/// Counter gates.
+#[derive(Debug)]
+pub enum Counters {}
+
+impl Gates for Counters {
+    type Gate<const N: usize> = CounterGate<N>;
+}
+
+/// A host whose time stands still and that calls nothing by itself. Whoever has it may call.
+pub struct IdleHost<B, G = Counters> {
+    callbacks: Arc<Mutex<Vec<Callback<Handle>>>>,
+    kind: PhantomData<fn() -> (B, G)>,
+}
+
+impl<B, G> Default for IdleHost<B, G> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B, G> IdleHost<B, G> {
+    /// A host nobody has registered anything at.
+    pub fn new() -> Self {
+        Self { callbacks: Arc::default(), kind: PhantomData }
     }
 
     /// The last callback that was registered.
-    pub(crate) fn last(&self) -> Callback<Handle> {
+    pub fn last(&self) -> Callback<Handle> {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).last().cloned().expect("registered")
     }
 
@@ -37,26 +60,26 @@ impl<B> IdleHost<B> {
     }
 }
 
-impl<B> Clone for IdleHost<B> {
+impl<B, G> Clone for IdleHost<B, G> {
     fn clone(&self) -> Self {
-        Self { callbacks: self.callbacks.clone(), bus: PhantomData }
+        Self { callbacks: self.callbacks.clone(), kind: PhantomData }
     }
 }
 
-impl<B> Clock for IdleHost<B> {
+impl<B, G> Clock for IdleHost<B, G> {
     fn now(&self) -> Instant {
         Instant(0)
     }
 }
 
-impl<B> Log for IdleHost<B> {
+impl<B, G> Log for IdleHost<B, G> {
     fn log(&self, _level: Level, _message: fmt::Arguments<'_>) {}
 }
 
-impl<B: Bus + Send + Sync + 'static> Host for IdleHost<B> {
+impl<B: Bus + Send + Sync + 'static, G: Gates> Host for IdleHost<B, G> {
     type Bus = B;
     type Handle = Handle;
-    type Gate<const N: usize> = CounterGate<N>;
+    type Gate<const N: usize> = G::Gate<N>;
     type Lock<T: Send + 'static> = ThreadLock<T>;
     type Event = ThreadEvent;
     type Delay = NoDelay;
@@ -81,20 +104,24 @@ impl<B: Bus + Send + Sync + 'static> Host for IdleHost<B> {
     fn timer(&self, callback: Callback<Handle>) -> Result<Entry, HostError> {
         Ok(self.keep(callback))
     }
+    fn relax(&self) {
+        // Whoever is waited for may need this CPU.
+        std::thread::yield_now();
+    }
     fn dma(&self, len: usize, address_bits: u32) -> Result<DmaBuffer, HostError> {
         AddressSpace::new().allocate(len, address_bits)
     }
 }
 
 /// A delay that takes no time.
-pub(crate) struct NoDelay;
+pub struct NoDelay;
 
 impl DelayNs for NoDelay {
     fn delay_ns(&mut self, _ns: u32) {}
 }
 
 /// A registration.
-pub(crate) struct Entry(Arc<Mutex<Vec<Callback<Handle>>>>);
+pub struct Entry(Arc<Mutex<Vec<Callback<Handle>>>>);
 
 impl Registration for Entry {
     fn cancel(&self) {
@@ -127,4 +154,53 @@ impl Timer for Entry {
         true
     }
     fn disarm(&self) {}
+}
+
+/// A bus that answers every read with zero.
+#[derive(Debug, Clone, Copy)]
+pub struct Silence;
+
+impl Bus for Silence {
+    type Error = Infallible;
+    fn read8(&self, _at: Offset<u8>) -> Result<u8, Infallible> {
+        Ok(0)
+    }
+    fn read16(&self, _at: Offset<u16>) -> Result<u16, Infallible> {
+        Ok(0)
+    }
+    fn read32(&self, _at: Offset<u32>) -> Result<u32, Infallible> {
+        Ok(0)
+    }
+    fn write8(&self, _at: Offset<u8>, _value: u8) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn write16(&self, _at: Offset<u16>, _value: u16) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn write32(&self, _at: Offset<u32>, _value: u32) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// A driver with `N` work items and a class of sessions, entry `N`.
+#[derive(Debug)]
+pub struct Many<G, const N: usize>(PhantomData<fn() -> G>);
+
+impl<G: Gates, const N: usize> Many<G, N> {
+    /// Its clients.
+    pub const CLIENT: SessionEntry<Self> = SessionEntry::new(N as u16, "client");
+}
+
+impl<G: Gates, const N: usize> Driver for Many<G, N> {
+    type Host = IdleHost<Silence, G>;
+    type Error = Error;
+
+    fn attach(_io: Io<'_, BusOf<Self>>, _host: &Self::Host) -> Result<Self, Error> {
+        Ok(Self(PhantomData))
+    }
+
+    fn probe(cx: &mut Probing<'_, Self>) -> Result<(), Error> {
+        (0..N as u16).try_for_each(|id| cx.work(&WorkEntry::new(id, "work", |_| Ok(()))))?;
+        cx.sessions(&Self::CLIENT)
+    }
 }
