@@ -127,6 +127,11 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
     /// entry a look at the clock and a few atomic instructions; without it, nothing.
     const KEEP_ROLL: bool = false;
 
+    /// The time for the roll: any look at the clock that is cheap, though it may be some milliseconds old.
+    fn coarse_now(&self) -> Instant {
+        self.now()
+    }
+
     /// How long [`Device::remove`](crate::lifecycle::Device::remove) waits for callbacks to leave
     /// before it gives up and names the one that stays.
     const REMOVE_LIMIT: Nanos = Nanos::from_secs(60);

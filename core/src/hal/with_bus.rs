@@ -78,6 +78,9 @@ impl<H: Host, B: Bus + Send + Sync + 'static> Host for WithBus<H, B> {
     fn dma(&self, len: usize, address_bits: u32) -> Result<H::Dma, HostError> {
         self.host.dma(len, address_bits)
     }
+    fn coarse_now(&self) -> Instant {
+        self.host.coarse_now()
+    }
     fn relax(&self) {
         self.host.relax();
     }

@@ -81,7 +81,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// Puts a visitor on the roll, if the host keeps one.
     #[inline]
     pub(super) fn sign_in(&self, lane: usize, host: &D::Host) -> Option<Signed<'_, N>> {
-        if D::Host::KEEP_ROLL { self.roll.sign_in(lane, host.now()) } else { None }
+        if D::Host::KEEP_ROLL { self.roll.sign_in(lane, host.coarse_now()) } else { None }
     }
 }
 
