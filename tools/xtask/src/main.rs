@@ -1,8 +1,8 @@
 //! `cargo xtask`: what a person runs in this repository besides cargo itself.
 //!
 //! One file per subject. [`mod@test`] is the list of checks, [`steps`] runs such a
-//! list, [`no_std`], [`msrv`] and [`deny`] are the checks that need more than a
-//! Rust toolchain, and the others fetch what those need into a cache outside the
+//! list, [`no_std`], [`msrv`], [`deny`] and [`sanitize`] are the checks that need more
+//! than a Rust toolchain, and the others fetch what those need into a cache outside the
 //! checkout. `docs/ci.md` describes it for the reader.
 
 mod apt;
@@ -11,6 +11,7 @@ mod deny;
 mod msrv;
 mod no_std;
 mod rust_src;
+mod sanitize;
 mod shell;
 mod steps;
 mod test;
@@ -43,6 +44,8 @@ enum Task {
     Msrv,
     /// Check licenses, bans and sources of every dependency.
     Deny,
+    /// Run the suites under ThreadSanitizer and AddressSanitizer, with a std built for it.
+    Sanitize(sanitize::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::NoStd => no_std::run(&shell),
         Task::Msrv => msrv::run(&shell),
         Task::Deny => deny::run(&shell),
+        Task::Sanitize(args) => sanitize::run(&shell, &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

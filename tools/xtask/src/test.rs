@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     deny, msrv, no_std,
+    sanitize::{self, Sanitizer},
     shell::{self, Shell},
     steps::{self, Show, Step},
     workspace,
@@ -12,7 +13,8 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std and deny, and shorten the long property suites.
+    /// Leave out the release tests, fuzz targets, MSRV, no_std, deny and the sanitizers, and shorten the long
+    /// property suites.
     #[arg(long)]
     quick: bool,
     /// Run the steps after a failed one too.
@@ -57,6 +59,8 @@ fn long_steps() -> Vec<Step> {
         Step::new("no-std", Show::OnFailure, no_std::run),
         Step::new("msrv", Show::OnFailure, msrv::run),
         Step::new("deny", Show::OnFailure, deny::run),
+        Step::new("thread sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Thread)),
+        Step::new("address sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Address)),
     ]
 }
 
