@@ -7,6 +7,8 @@
 //! | [`record`] | decorator: every access goes to a [`Sink`](record::Sink) as well |
 //! | [`replay`] | a bus that answers from a recorded trace and checks that the driver does the same again |
 //! | [`trace`] | the text forms of a trace: nova's own, and Linux mmiotrace |
+//! | [`conformance`] | suites for what a host brings: a gate keeps its promises |
+//! | [`gate`] | a gate without atomic instructions at its entry; with the feature `std` one for a process |
 //! | [`faults`] | decorator: errors, all-ones, PRI patterns, stuck bits, lost writes and delays on demand |
 //!
 //! Decorators take any [`Bus`](nova_core::bus::Bus) and are one, so they stack:
@@ -34,8 +36,10 @@
 mod macros;
 
 pub mod access;
+pub mod conformance;
 pub mod dma;
 pub mod faults;
+pub mod gate;
 pub mod layer;
 pub mod lock;
 pub mod mmio;

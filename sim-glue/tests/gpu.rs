@@ -40,10 +40,10 @@ impl Card {
         Io::new(&self.bus)
     }
     fn read(&self, offset: u32) -> u32 {
-        self.io().read_at(Offset::new(offset).unwrap()).unwrap()
+        self.io().read_untyped(Offset::new(offset).unwrap()).unwrap()
     }
     fn write(&self, offset: u32, value: u32) {
-        self.io().write_at(Offset::new(offset).unwrap(), value).unwrap();
+        self.io().write_untyped(Offset::new(offset).unwrap(), value).unwrap();
     }
     fn pass(&self, ns: u64) {
         self.bus.board().pass(ns);

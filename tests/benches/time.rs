@@ -10,16 +10,14 @@ mod window;
 use std::hint::black_box;
 use std::time::Duration;
 
-use nova_backends::mmio::Mmio;
 use nova_core::bus::{Bus, Io};
 use nova_core::chip::{Chip, Chipset};
 use nova_core::driver;
 use nova_core::lifecycle::Outside;
 use nova_core::regs::vf::{NV_VIRTUAL_FUNCTION_TIME_0, NV_VIRTUAL_FUNCTION_TIME_1};
 use nova_core::units::pri::Checked;
-use nova_core::units::timer::{Timer, View};
+use nova_core::units::timer::{View, time};
 use nova_sim_glue::gpu::{Gpu, SimBus, SimConfig};
-use nova_sim_glue::world::WorldHost;
 use nova_tests::bench::Bench;
 use suite::{Case, timed};
 
@@ -49,10 +47,10 @@ fn mmio_by_hand(n: u64) -> Duration {
 
 fn mmio_validated(n: u64) -> Duration {
     let (_, chip) = identified(Chipset::GA102);
-    let (bus, timer) = (window::mapped(), Timer::<WorldHost<Mmio>>::new(&chip));
+    let bus = window::mapped();
     let io = Checked::new(Io::new(&bus), chip.boot0());
     timed(n, || {
-        let _ = black_box(timer.now(io));
+        let _ = black_box(time(io, View::VirtualFunction));
     })
 }
 
@@ -65,10 +63,9 @@ fn sim_by_hand(n: u64) -> Duration {
 
 fn sim_validated(n: u64) -> Duration {
     let (bus, chip) = identified(Chipset::GA102);
-    let timer = Timer::<WorldHost<SimBus>>::new(&chip);
     let io = Checked::new(Io::new(&bus), chip.boot0());
     timed(n, || {
-        let _ = black_box(timer.now(io));
+        let _ = black_box(time(io, View::VirtualFunction));
     })
 }
 
@@ -99,13 +96,12 @@ fn report() {
     for chipset in Chipset::ALL {
         for (name, view) in [("PTIMER", View::Ptimer), ("virtual function", View::VirtualFunction)] {
             let (bus, chip) = identified(*chipset);
-            let timer = Timer::<WorldHost<SimBus>>::new(&chip);
             let io = Checked::new(Io::new(&bus), chip.boot0());
             // [fewer than three, three, more than three]
             let mut reads = [0_u64; 3];
             for _ in 0..READS {
                 let mark = bus.gpu().mark();
-                let _ = black_box(timer.now_through(io, view));
+                let _ = black_box(time(io, view));
                 let accesses = mark.accesses();
                 reads[usize::from(accesses >= 3) + usize::from(accesses > 3)] += 1;
             }

@@ -75,9 +75,9 @@ fn typed_access_is_raw_access(bus: &impl Bus) {
         io.write_word(place, 0xcafe_0000 + index).expect("writes");
         assert_eq!(read::<u32>(bus, offset), 0xcafe_0000 + index);
         io.write(place, nova_core::field!(SCRATCH::FIELD, 0x1000_0001)).expect("writes");
-        assert_eq!(io.read_at(at(offset)).expect("reads"), 0x1000_0001);
+        assert_eq!(io.read_untyped(at(offset)).expect("reads"), 0x1000_0001);
         io.modify(place, nova_core::field!(SCRATCH::FIELD, 7)).expect("modifies");
-        io.write_at(at(offset), io.read_at(at(offset)).expect("reads") + 1).expect("writes");
+        io.write_untyped(at(offset), io.read_untyped(at(offset)).expect("reads") + 1).expect("writes");
         assert_eq!(read::<u32>(bus, offset), 8);
     }
 }

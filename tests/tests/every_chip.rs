@@ -1,10 +1,13 @@
 //! The whole driver on every simulated chip: bind, time, alarm, interrupt, sleep, remove, bind again.
 
+use nova_core::Error;
 use nova_core::bus::{Offset, Place};
 use nova_core::chip::{Chipset, Family};
 use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
 use nova_core::lifecycle::{Outside, Refused, SessionError, State};
+use nova_sim_glue::gpu::SimConfig;
+use nova_sim_glue::world::WorldConfig;
 use nova_tests::bench::Bench;
 
 fn for_every_chip(test: impl Fn(&Bench)) {
@@ -47,12 +50,54 @@ fn alarms_arrive_by_interrupt_and_never_early() {
         }
         let missed = client.call(&mut Outside::new(), |cx| Ok(cx.data().missed_interrupts()));
         assert_eq!(missed, Ok(0), "an alarm came by the backstop only");
-        let spurious = client.call(&mut Outside::new(), |cx| Ok(cx.data().intr().counts().spurious));
+        let spurious = client.call(&mut Outside::new(), |cx| Ok(Gpu::intr(cx).counts().spurious));
         assert_eq!(spurious, Ok(0), "a message led nowhere");
         bench.device.remove(&mut Outside::new()).expect("is removed");
         let late = client.call(&mut Outside::new(), |_| Ok(()));
         assert_eq!(late, Err(SessionError::Refused(Refused::Removed)));
     });
+}
+
+#[test]
+fn a_time_set_forward_fires_what_it_passes_and_one_set_back_does_not() {
+    const HOUR: u64 = 3_600_000_000_000;
+    for_every_chip(|bench| {
+        bench.probe().expect("binds");
+        let client = bench.client().expect("opens");
+        let mut outside = Outside::new();
+        let (start, id) = client
+            .call(&mut outside, |cx| {
+                let start = Gpu::time(cx)?;
+                Ok((start, Gpu::schedule(cx, start + HOUR)?))
+            })
+            .expect("schedules");
+        let mut set = |ns| {
+            client.call(&mut outside, |cx| {
+                Gpu::timer(cx).set(ns)?;
+                Ok((Gpu::timer(cx).now()?, Gpu::timer(cx).armed(), Gpu::fired(cx, id)))
+            })
+        };
+        let (now, armed, fired) = set(start - HOUR).expect("is set back");
+        assert!((start - HOUR - 32..start).contains(&now), "{now}");
+        assert_eq!((armed, fired), (1, None));
+        let (now, armed, fired) = set(start + 2 * HOUR).expect("is set forward");
+        assert!(now >= start + 2 * HOUR - 32, "{now}");
+        assert!(armed == 0 && fired.is_some_and(|fired| fired.seen >= fired.at), "{armed}, {fired:?}");
+        let missed = client.call(&mut outside, |cx| Ok(cx.data().missed_interrupts()));
+        assert_eq!(missed, Ok(0), "the alarm was found by the backstop");
+        bench.device.remove(&mut outside).expect("is removed");
+    });
+}
+
+#[test]
+fn a_time_that_the_mask_protects_is_not_set() {
+    let config = SimConfig { time_writable: false, ..SimConfig::new(Chipset::TU102) };
+    let bench = Bench::with(1, WorldConfig::default(), config);
+    bench.probe().expect("binds");
+    let client = bench.client().expect("opens");
+    let set = client.call(&mut Outside::new(), |cx| Gpu::timer(cx).set(0));
+    let protected = Error::Protected { register: "NV_PTIMER_TIME_0" };
+    assert_eq!(set, Err(SessionError::Driver(protected)));
 }
 
 #[test]
@@ -65,12 +110,12 @@ fn software_interrupts_and_countdowns_are_counted() {
         for turn in 1..=10 {
             client.call(&mut outside, Gpu::trigger).expect("triggers");
             bench.world.run_for(Nanos::from_micros(100));
-            let count = client.call(&mut outside, |cx| Ok(cx.data().intr().count_of(Source::CPU_DOORBELL)));
+            let count = client.call(&mut outside, |cx| Ok(Gpu::intr(cx).count_of(Source::CPU_DOORBELL)));
             assert_eq!(count, Ok(turn));
         }
-        client.call(&mut outside, |cx| cx.data().timer().countdown(Gpu::io(cx), 50)).expect("counts down");
+        client.call(&mut outside, |cx| Gpu::timer(cx).countdown(50)).expect("counts down");
         bench.world.run_for(Nanos::from_millis(1));
-        let count = client.call(&mut outside, |cx| Ok(cx.data().intr().count_of(Source::COUNTDOWN)));
+        let count = client.call(&mut outside, |cx| Ok(Gpu::intr(cx).count_of(Source::COUNTDOWN)));
         assert_eq!(count, Ok(1));
         bench.device.remove(&mut outside).expect("is removed");
     });

@@ -20,7 +20,7 @@ fn one_read(chipset: Chipset, view: View, time_ns: u64) -> (u64, Stats, Stats) {
     let stats = || bench.gpu.with(|gpu| gpu.stats());
     let before = stats();
     let now = client
-        .call(&mut Outside::new(), |cx| cx.data().timer().now_through(Gpu::io(cx), view))
+        .call(&mut Outside::new(), |cx| Gpu::timer(cx).now_through(view))
         .unwrap_or_else(|error| panic!("{chipset}, {view:?}: {error}"));
     (now, before, stats())
 }

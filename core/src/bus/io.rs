@@ -112,23 +112,25 @@ impl<'a, B: Bus + ?Sized, A: Proof> Io<'a, B, A> {
         WordOf::<P>::write(self.bus, place.offset(), value.modify(old))
     }
 
-    /// Reads 32 bits at an offset known only at run time.
+    /// Reads 32 bits at an offset known only at run time, whatever register is there: no access mode, no
+    /// family and no side effect is looked at. For tools that take offsets from people or from the catalogue.
     ///
     /// # Errors
     ///
     /// Whatever the bus reports; never for MMIO.
     #[inline(always)]
-    pub fn read_at(self, at: Offset<u32>) -> Result<u32, B::Error> {
+    pub fn read_untyped(self, at: Offset<u32>) -> Result<u32, B::Error> {
         self.bus.read32(at)
     }
 
-    /// Writes 32 bits at an offset known only at run time.
+    /// Writes 32 bits at an offset known only at run time, whatever register is there, as
+    /// [`read_untyped`](Self::read_untyped).
     ///
     /// # Errors
     ///
     /// Whatever the bus reports; never for MMIO.
     #[inline(always)]
-    pub fn write_at(self, at: Offset<u32>, value: u32) -> Result<(), B::Error> {
+    pub fn write_untyped(self, at: Offset<u32>, value: u32) -> Result<(), B::Error> {
         self.bus.write32(at, value)
     }
 }

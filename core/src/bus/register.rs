@@ -37,10 +37,19 @@ pub trait Register: RegisterLongName + Copy + Send + Sync + 'static {
 pub trait Scalar: Register {}
 
 /// A register that stands relative to an instance of unit `U`.
+#[diagnostic::on_unimplemented(
+    message = "this register is not of that unit",
+    label = "not a register of `{U}`"
+)]
 pub trait InstanceOf<U>: Register {}
 
 /// Something that names one word on the bus: a plain register, an element of an array, or
 /// a register of one instance of a unit.
+#[diagnostic::on_unimplemented(
+    message = "this names more than one word on the bus",
+    label = "not a single register",
+    note = "of an array take an element, `REGISTER.at(index)`; of a unit with instances, `INSTANCE.of(REGISTER)`"
+)]
 pub trait Place: Copy {
     /// The register this is a place of.
     type Reg: Register;
@@ -48,6 +57,7 @@ pub trait Place: Copy {
     fn offset(self) -> Offset<<Self::Reg as Register>::Word>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Scalar> Place for R {
     type Reg = R;
     #[inline(always)]

@@ -73,6 +73,6 @@ impl<H: Host> Gpu<H> {
     /// When an access failed.
     pub fn trigger<C>(cx: &Bound<'_, Self, C>) -> Result<(), Error> {
         let Source::Vector(vector) = Source::CPU_DOORBELL else { return Ok(()) };
-        cx.data().intr.trigger(Self::io(cx), vector)
+        Self::intr(cx).trigger(vector)
     }
 }

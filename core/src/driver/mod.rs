@@ -6,8 +6,10 @@
 mod alarms;
 mod load;
 mod probe;
+mod units;
 
 pub use load::{Load, LoadCounts};
+pub use units::{GpuIntr, GpuTimer};
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,7 +18,7 @@ use crate::error::Error;
 use crate::hal::{Clock as _, Host, Irq, Nanos, Rearm};
 use crate::lifecycle::{
     Bound, DelayedWorkEntry, Device, Driver, InterruptEntry, NoSleep, Probing, SessionEntry, Step, Suspended,
-    TimerEntry, Token, WorkEntry, stage,
+    TimerEntry, WorkEntry,
 };
 use crate::units::fb::FlushPage;
 use crate::units::intr::{Intr, Served, Source};
@@ -63,28 +65,15 @@ impl<H: Host> Gpu<H> {
     pub fn chip(&self) -> &Chip {
         &self.chip
     }
-    /// Its timer.
-    pub fn timer(&self) -> &Timer<H> {
-        &self.timer
-    }
-    /// Its interrupts.
-    pub fn intr(&self) -> &Intr<H> {
-        &self.intr
-    }
     /// Alarms that were found due without an interrupt.
     pub fn missed_interrupts(&self) -> u32 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// Checked register access through a token of this device.
-    pub fn io<'a, S: stage::Live>(cx: &Token<'a, Self, S>) -> Checked<'a, H::Bus> {
-        Checked::new(cx.io(), cx.data().chip.boot0())
-    }
-
     fn on_interrupt(cx: &Bound<'_, Self, NoSleep>) -> Result<Irq, Error> {
         let gpu = cx.data();
         let io = Self::io(cx);
-        gpu.intr.dispatch(io, cx.clock(), |source| gpu.serve(cx, io, source))
+        gpu.intr.dispatch(io, &cx.clock(), |source| gpu.serve(cx, io, source))
     }
 
     fn serve(

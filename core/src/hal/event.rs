@@ -8,7 +8,8 @@ use super::Instant;
 pub trait Event: Send + Sync {
     /// An event that was never signalled.
     const NEW: Self;
-    /// How many signals there were so far; wraps.
+    /// How many signals there were so far; wraps. What was done before a signal is visible to whoever sees
+    /// it counted here.
     fn epoch(&self) -> u32;
     /// Counts one signal and wakes every waiter. Callable from an interrupt handler.
     fn signal(&self);

@@ -276,15 +276,27 @@ impl<H: Host> Children<H> {
     }
 
     /// The children at this moment, first joined first. They are dealt with outside of the lock.
-    fn all(&self) -> Vec<Link<H>, CHILDREN> {
-        self.0.with(|list| list.links.iter().cloned().collect())
+    pub(super) fn all(&self) -> Family<H> {
+        Family(self.0.with(|list| list.links.iter().cloned().collect()))
+    }
+}
+
+/// Children, each with a handle that keeps its device.
+pub(super) struct Family<H: Host>(Vec<Link<H>, CHILDREN>);
+
+impl<H: Host> Family<H> {
+    /// Tells them that their parent is gone.
+    pub(super) fn tell(&self) {
+        for link in &self.0 {
+            link.child.handle.parent_lost();
+        }
     }
 }
 
 impl<D: Driver, const N: usize> Body<D, N> {
     /// Removes the children that are there, last joined first. Gives one that did not go in time.
     pub(super) fn remove_children(&self, outside: &mut Outside, limit: Nanos) -> Option<Blocker> {
-        for link in self.children.all().iter().rev() {
+        for link in self.children.all().0.iter().rev() {
             // Otherwise it is gone; or not bound yet, or somebody else is at it: the next look will tell.
             if let Err(RemoveError::Blocked(blocker)) = link.child.handle.remove_part(outside, limit) {
                 let child = self.class(link).map(|label| label.name);
@@ -297,7 +309,7 @@ impl<D: Driver, const N: usize> Body<D, N> {
     /// A child that holds on, for a removal that tells whom it waits for.
     pub(super) fn holder(&self) -> Option<Visitor> {
         let children = self.children.all();
-        let link = children.last()?;
+        let link = children.0.last()?;
         Some(self.class(link)?.visitor(Some(link.child.since)))
     }
 
@@ -307,7 +319,7 @@ impl<D: Driver, const N: usize> Body<D, N> {
         outside: &mut Outside,
         limit: Nanos,
     ) -> Result<(), SuspendError<D::Error>> {
-        for link in self.children.all().iter().rev() {
+        for link in self.children.all().0.iter().rev() {
             let slept = link.child.handle.suspend_part(outside, limit);
             let slept = slept.map_err(|trouble| self.trouble(link, trouble))?;
             self.children.mark(link.id, slept == Slept::Now);
@@ -319,7 +331,7 @@ impl<D: Driver, const N: usize> Body<D, N> {
     /// stays asleep; the others are woken all the same.
     pub(super) fn resume_children(&self, outside: &mut Outside) -> Result<(), SuspendError<D::Error>> {
         let mut result = Ok(());
-        for link in self.children.all().iter().filter(|link| link.slept) {
+        for link in self.children.all().0.iter().filter(|link| link.slept) {
             self.children.mark(link.id, false);
             if let Err(trouble) = link.child.handle.resume_part(outside) {
                 result = result.and(Err(self.trouble(link, trouble)));
@@ -335,13 +347,6 @@ impl<D: Driver, const N: usize> Body<D, N> {
     /// What the driver calls children of this one's class.
     fn class(&self, link: &Link<D::Host>) -> Option<Label> {
         self.registry.labels.get(usize::from(link.child.lane)).copied().flatten()
-    }
-
-    /// Tells the children that the device is gone.
-    pub(super) fn lose_children(&self) {
-        for link in &self.children.all() {
-            link.child.handle.parent_lost();
-        }
     }
 }
 

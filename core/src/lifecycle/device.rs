@@ -5,7 +5,7 @@ use super::gated::{Claim, Gated};
 use super::history::{EventKind, Ring};
 use super::registry::{EntryRow, Registry};
 use super::state::{IllegalTransition, State, StateCell, Transition, next};
-use super::token::{Bound, MaySleep, NoSleep, Parts};
+use super::token::{Bound, HostClock, MaySleep, NoSleep, Parts};
 use super::visitors::{Labels, Roll};
 use super::{BusOf, Driver, Failure, Refused, teardown};
 use crate::bus::{Bus as _, Condition};
@@ -79,6 +79,7 @@ impl<H: Host> Shared<H> {
         let _ = flags.map(|flag| flag.load(Ordering::Relaxed));
         let _ = [&self.generation, &self.losing].map(|count| count.load(Ordering::Relaxed));
         self.state.get();
+        self.event.epoch();
         self.ring.touch();
     }
 
@@ -214,24 +215,28 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// Callable from anywhere, an error interrupt included. A callback that is inside finds out by
     /// itself, through its reads. Does nothing when no driver is bound.
     pub fn lose(&self) {
-        // To tell the children; a gate that is closed is opened again, or not, by one who tells them.
-        let visit = self.cell.enter(0);
         // Counted, so that a call that is delayed half-way cannot hit the next binding: the end of a
         // binding waits for it.
         self.shared.losing.fetch_add(1, Ordering::Relaxed);
         // With the fence in `end_binding`: either that side sees this call, or this one its transition.
         fence(Ordering::SeqCst);
+        let mut children = None;
         if !matches!(self.state(), State::Unbound | State::Removed) {
             self.shared.set_gone();
+            // With the fence in `open`: either the device is found bound here, or the loss there.
+            fence(Ordering::SeqCst);
+            // Through the gate; where that is closed, whoever opens it or removes the device tells them.
+            children = self.cell.enter(0).and_then(|visit| Some(visit.as_ref()?.children.all()));
             if self.shared.go(Transition::Lose, None).is_ok() {
                 self.cell.close();
             }
         }
         self.shared.losing.fetch_sub(1, Ordering::Release);
-        // Not counted: a host may let others run here, and a waiter that wakes up for nothing does no harm.
+        // Not counted, and not inside: a host may let others run here, and a waiter that wakes up for
+        // nothing does no harm. A child asks its own parent, so one that is of another by now is not hit.
         self.shared.event.signal();
-        if let Some(body) = visit.as_ref().and_then(|visit| visit.as_ref()) {
-            body.lose_children();
+        if let Some(children) = children {
+            children.tell();
         }
     }
 
@@ -369,7 +374,7 @@ fn run<D: Driver>(row: &EntryRow<D>, parts: Parts<'_, D>) -> Outcome {
     };
     result.unwrap_or_else(|error| {
         shared.note(&error);
-        D::failed(data, host, row.describe().1, &error);
+        D::failed(data, HostClock::new(host), row.describe().1, &error);
         Outcome::Failed
     })
 }

@@ -51,14 +51,14 @@ pub use state::{IllegalTransition, State, TABLE, Transition, next};
 pub use step::Step;
 pub use suspend::SuspendError;
 pub use teardown::{Teardown, two_pass};
-pub use token::{Bound, Lost, MaySleep, NoSleep, Removing, Starting, Suspended, Token, stage};
+pub use token::{Bound, HostClock, Lost, MaySleep, NoSleep, Removing, Starting, Suspended, Token, stage};
 pub use visitors::Visitor;
 
 use core::fmt;
-use core::marker::PhantomData;
 
 use crate::bus::Io;
 use crate::hal::{Host, HostError};
+use token::ThisThread;
 
 /// The bus of a driver's host.
 pub type BusOf<D> = <<D as Driver>::Host as Host>::Bus;
@@ -95,7 +95,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn suspended(_cx: &Suspended<'_, Self>) {}
 
     /// An entry, or the reverse of a step, failed. There is nobody else to tell.
-    fn failed(_data: &Self, host: &Self::Host, what: &'static str, error: &Self::Error) {
+    fn failed(_data: &Self, host: HostClock<'_, Self::Host>, what: &'static str, error: &Self::Error) {
         use crate::hal::{Level, Log as _};
         host.log(Level::Warn, format_args!("{what}: {error}"));
     }
@@ -114,13 +114,13 @@ pub trait Failure: fmt::Debug + fmt::Display {
 /// [`request_remove`](Token::request_remove). (A callback that makes one all the same, and gets hold
 /// of its device through a static, finds its removal blocked by itself and is told so: no deadlock.)
 #[derive(Debug)]
-pub struct Outside(PhantomData<*const ()>);
+pub struct Outside(ThisThread);
 
 impl Outside {
     /// For the top of a thread, and for hosts.
     #[must_use]
     #[allow(clippy::new_without_default, reason = "making one is a statement, not a default")]
     pub const fn new() -> Self {
-        Self(PhantomData)
+        Self(ThisThread::HERE)
     }
 }

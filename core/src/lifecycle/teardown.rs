@@ -7,7 +7,7 @@
 use super::device::{Body, Shared};
 use super::registry::{Registry, Undo};
 use super::step::Step;
-use super::token::{Lost, Parts, Removing};
+use super::token::{HostClock, Lost, Parts, Removing};
 use super::{BusOf, Driver, Failure};
 use crate::hal::Host as _;
 
@@ -68,7 +68,7 @@ impl<D: Driver, const N: usize> Teardown for Registered<'_, D, N> {
             }
             Undo::Step(step) => {
                 if let Err(error) = self.undo(step) {
-                    D::failed(self.data, self.host, step.name, &error);
+                    D::failed(self.data, HostClock::new(self.host), step.name, &error);
                     self.failed = self.failed.or(Some(step.name));
                     self.shared.note(&error);
                 }

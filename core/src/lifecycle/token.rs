@@ -3,6 +3,7 @@
 //! A token exists only while the lifecycle calls the driver. It cannot be made, copied, sent to
 //! another thread, or kept: its lifetime ends with the call.
 
+use core::fmt;
 use core::marker::PhantomData;
 
 use super::device::Shared;
@@ -10,7 +11,7 @@ use super::entry::{DelayedWorkEntry, TimerEntry, WorkEntry};
 use super::registry::EntryRow;
 use super::{BusOf, Driver, Refused};
 use crate::bus::Io;
-use crate::hal::{Clock, DelayedWork as _, Event as _, Instant, Log, Timer as _, Work as _};
+use crate::hal::{Clock, DelayedWork as _, Event as _, Host, Instant, Level, Log, Timer as _, Work as _};
 
 /// Stages of a device's life, as types.
 pub mod stage {
@@ -90,8 +91,20 @@ pub type Lost<'a, D> = Token<'a, D, stage::Lost>;
 /// the token of another.
 pub struct Token<'a, D: Driver, S> {
     parts: Parts<'a, D>,
-    /// Not `Send` and not `Sync`: the gate is held by this thread of control.
-    stage: PhantomData<(S, *const ())>,
+    stage: PhantomData<S>,
+    /// The gate is held by this thread of control.
+    _thread: ThisThread,
+}
+
+/// Keeps what has it on its thread: neither `Send` nor `Sync`, and of no size.
+///
+/// An array, so that an error of the compiler names this type and quotes nothing of the standard library,
+/// whose source may not be installed.
+#[derive(Debug)]
+pub(super) struct ThisThread([*const (); 0]);
+
+impl ThisThread {
+    pub(super) const HERE: Self = Self([]);
 }
 
 /// What a token refers to, all of one device.
@@ -106,7 +119,7 @@ pub(super) struct Parts<'a, D: Driver> {
 impl<'a, D: Driver, S> Token<'a, D, S> {
     #[inline]
     pub(super) fn new(parts: Parts<'a, D>) -> Self {
-        Self { parts, stage: PhantomData }
+        Self { parts, stage: PhantomData, _thread: ThisThread::HERE }
     }
 
     /// The driver's state.
@@ -117,13 +130,46 @@ impl<'a, D: Driver, S> Token<'a, D, S> {
 
     /// The host's clock and log, which every context may use.
     #[inline(always)]
-    pub fn clock(&self) -> &'a (impl Clock + Log + use<D, S>) {
-        self.parts.host
+    pub fn clock(&self) -> HostClock<'a, D::Host> {
+        HostClock::new(self.parts.host)
     }
 
     /// Wakes every session that waits, to look again.
     pub fn wake_sessions(&self) {
         self.parts.shared.event.signal();
+    }
+}
+
+/// A host's clock and log, and nothing else of the host.
+///
+/// What a token of any context gives: a handler that may not sleep cannot get at the host, and its delays,
+/// through this.
+pub struct HostClock<'a, H>(&'a H);
+
+impl<'a, H> HostClock<'a, H> {
+    pub(super) const fn new(host: &'a H) -> Self {
+        Self(host)
+    }
+}
+
+impl<H> Clone for HostClock<'_, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H> Copy for HostClock<'_, H> {}
+
+impl<H: Host> Clock for HostClock<'_, H> {
+    #[inline]
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+}
+
+impl<H: Host> Log for HostClock<'_, H> {
+    fn log(&self, level: Level, message: fmt::Arguments<'_>) {
+        self.0.log(level, message);
     }
 }
 

@@ -11,7 +11,7 @@ use super::gated::{CounterGate, Gated};
 use super::history::{Event, HISTORY};
 use super::note::Note;
 use super::{Driver, Refused};
-use crate::hal::{Clock as _, Host, Instant, Nanos};
+use crate::hal::{Host, Instant, Nanos};
 
 impl<D: Driver, const N: usize> Device<D, N> {
     /// Who is inside, and which children hold on, at this moment. Anybody may ask at any time, also while

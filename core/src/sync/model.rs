@@ -69,7 +69,7 @@ macro_rules! atomics {
     )*};
 }
 
-atomics!(AtomicBool: bool, AtomicU8: u8, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
+atomics!(AtomicBool: bool, AtomicU8: u8, AtomicU32: u32, AtomicUsize: usize);
 
 macro_rules! arithmetic {
     ($($name:ident: $value:ty),*) => {$(
@@ -94,7 +94,7 @@ macro_rules! arithmetic {
     )*};
 }
 
-arithmetic!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
+arithmetic!(AtomicU32: u32, AtomicUsize: usize);
 
 #[cfg(nova_model = "loom")]
 mod watch {
@@ -114,6 +114,9 @@ mod watch {
     // SAFETY: as above.
     #[allow(unsafe_code)]
     unsafe impl Sync for Reading {}
+    // SAFETY: as above; to be in memory that threads share is what it is for.
+    #[allow(unsafe_code)]
+    unsafe impl Sync for Watch {}
 
     impl Watch {
         /// Memory nobody has touched.

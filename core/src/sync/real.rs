@@ -1,9 +1,7 @@
 //! The processor's atomics.
 
 pub use core::hint::spin_loop;
-pub use core::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, compiler_fence, fence,
-};
+pub use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, compiler_fence, fence};
 
 /// Tells a model checker when plain memory is read and written. Outside of one it is nothing.
 #[derive(Debug)]

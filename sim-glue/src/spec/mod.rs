@@ -283,7 +283,7 @@ mod tests {
         let gpu = parse("gh100,powered-down").unwrap().gpu(50);
         let boot_0 = nova_core::bus::Offset::new(0).unwrap();
         let bus = crate::gpu::SimBus::on(&gpu, crate::gpu::Workbench::default());
-        let read = || nova_core::bus::Io::new(&bus).read_at(boot_0).unwrap();
+        let read = || nova_core::bus::Io::new(&bus).read_untyped(boot_0).unwrap();
         assert_eq!((gpu.with(|gpu| gpu.power()), read()), (Power::Off, u32::MAX));
         gpu.with(|gpu| gpu.power_on(60));
         assert_ne!(read(), u32::MAX);

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use nova_backends::gate::AsymmetricGate;
 use nova_core::bus::Bus;
 use nova_core::hal::{
     Callback, Clock, DelayedWork, Host, HostError, HostErrorKind, Instant, Interrupt, Level, Log,
     Registration, Timer, Work,
 };
-use nova_core::lifecycle::CounterGate;
 
 use super::clock::{self, ThreadDelay};
 use super::runtime::{Port, Runtime, Shared};
@@ -75,7 +75,7 @@ impl<B> Log for ThreadHost<B> {
 impl<B: Bus + Send + Sync + 'static> Host for ThreadHost<B> {
     type Bus = B;
     type Handle = Handle;
-    type Gate<const N: usize> = CounterGate<N>;
+    type Gate<const N: usize> = AsymmetricGate<N>;
     type Lock<T: Send + 'static> = ThreadLock<T>;
     type Event = ThreadEvent;
     type Delay = ThreadDelay;

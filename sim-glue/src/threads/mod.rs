@@ -37,6 +37,8 @@ impl Threads {
     ///
     /// When the operating system has no threads left.
     pub fn new(workers: usize) -> Self {
+        // Registers the process for the gates' barriers: quick only while there are few threads.
+        let _ = nova_backends::gate::mode();
         Self(Arc::new(Runtime::start(workers, Level::Warn)))
     }
 

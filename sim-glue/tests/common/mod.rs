@@ -122,7 +122,7 @@ impl<H: Host<Bus: nova_core::bus::Bus<Error = Infallible>>> Toy<H> {
 /// Works on every family: the re-arm register up to Ada, toggling the top from Hopper on.
 fn rearm<B: nova_core::bus::Bus<Error = Infallible>>(io: Io<'_, B>) -> Result<(), Error> {
     let at = nova_core::bus::Offset::new(0x8_8704).map_err(|_| Error::Index)?;
-    io.write_at(at, 0)?;
+    io.write_untyped(at, 0)?;
     io.write_word(TOP_OFF, 0xf)?;
     Ok(io.write_word(TOP_ON, 0xf)?)
 }

@@ -165,7 +165,7 @@ impl<S: Stage> Scene<S> {
     pub(crate) fn message(&self) {
         let (_, bus) = self.stage.attach();
         let io = Io::new(&bus);
-        let write = |at, value| io.write_at(Offset::new(at).unwrap(), value).unwrap();
+        let write = |at, value| io.write_untyped(Offset::new(at).unwrap(), value).unwrap();
         write(0xb8_1000, u32::MAX);
         write(0x8_8704, 0);
         write(0xb8_1200, 1);

@@ -13,7 +13,6 @@ use nova_core::hal::{Instant, Nanos};
 use nova_core::lifecycle::{Bound, Outside, RemoveError, SessionError, State};
 use nova_core::regs::pbus::NV_PBUS_SW_SCRATCH as SCRATCH;
 use nova_core::units::intr::Source;
-use nova_core::units::timer::GpuDelay;
 use nova_sim_glue::gpu::SimConfig;
 use nova_tests::bench::WorldClock;
 use nova_tests::fault_loop::{Client, Host, Rig, Scenario, Verdict, ensure};
@@ -160,7 +159,7 @@ fn wait_for_bit(rig: &Rig, client: &Client) -> Verdict {
     });
     let waited = |cx: &Bound<'_, Gpu<Host>>| {
         let io = Gpu::io(cx);
-        cx.data().timer().wait_on(io, cx.clock(), "the bit", Nanos::from_micros(50), || {
+        Gpu::timer(cx).wait_on("the bit", Nanos::from_micros(50), || {
             Ok((io.read(SCRATCH.at(0x20)?)?.get() & READY != 0).then_some(()))
         })
     };
@@ -176,8 +175,7 @@ fn delay(rig: &Rig, client: &Client) -> Verdict {
     const SPAN: u32 = 5_000;
     let before = rig.truth();
     let delayed = |cx: &Bound<'_, Gpu<Host>>| {
-        let clock = cx.clock();
-        let mut delay = GpuDelay::new(Gpu::io(cx), clock);
+        let mut delay = Gpu::delay(cx);
         delay.delay_ns(SPAN);
         delay.take_error()
     };
@@ -219,7 +217,7 @@ fn schedule(rig: &Rig, client: &Client, ahead: u64) -> Result<Scheduled, String>
         }
         Err(error) => {
             rig.judge_session("schedule", &error)?;
-            let armed = client.call(&mut Outside::new(), |cx| Ok(cx.data().timer().armed()));
+            let armed = client.call(&mut Outside::new(), |cx| Ok(Gpu::timer(cx).armed()));
             let none = matches!(armed, Ok(0) | Err(SessionError::Refused(_)));
             ensure(none, || format!("refused with {error:?}, and {armed:?} alarms are armed"))?;
             Ok(None)
@@ -241,7 +239,7 @@ fn interrupt(rig: &Rig) -> Verdict {
     rig.disturbed(|| {
         let triggered = client.call(&mut Outside::new(), |cx| {
             Gpu::trigger(cx)?;
-            cx.data().timer().countdown(Gpu::io(cx), 10)
+            Gpu::timer(cx).countdown(10)
         });
         // Several times, for the one that ends when a slow access does.
         (0..4).for_each(|_| rig.world.run_for(Nanos::from_micros(100)));
@@ -256,7 +254,7 @@ fn interrupt(rig: &Rig) -> Verdict {
 /// Each was served once at the most, and nothing else was.
 fn check_counts(rig: &Rig, client: &Client) -> Verdict {
     let counts = client.call(&mut Outside::new(), |cx| {
-        let intr = cx.data().intr();
+        let intr = Gpu::intr(cx);
         Ok((intr.count_of(Source::CPU_DOORBELL), intr.count_of(Source::COUNTDOWN), intr.counts()))
     });
     let (doorbell, countdown, counts) = match counts {
@@ -285,7 +283,7 @@ fn check_alive(rig: &Rig, client: &Client) -> Verdict {
     if rig.case.loses_writes() || rig.case.stuck().is_some() {
         rig.world.run_for(HEARTBEAT);
     }
-    let count = |cx: &Bound<'_, Gpu<Host>>| Ok(cx.data().intr().count_of(Source::CPU_DOORBELL));
+    let count = |cx: &Bound<'_, Gpu<Host>>| Ok(Gpu::intr(cx).count_of(Source::CPU_DOORBELL));
     let before = client.call(&mut Outside::new(), count);
     client
         .call(&mut Outside::new(), Gpu::trigger)
@@ -417,7 +415,7 @@ fn check_restored(rig: &Rig, client: &Client, id: nova_core::units::timer::Alarm
 fn remove(rig: &Rig) -> Verdict {
     let client = rig.client();
     schedule(rig, &client, 1_000_000)?;
-    let counted = client.call(&mut Outside::new(), |cx| cx.data().timer().countdown(Gpu::io(cx), 900));
+    let counted = client.call(&mut Outside::new(), |cx| Gpu::timer(cx).countdown(900));
     counted.map_err(|error| format!("preparation: {error:?}"))?;
     let removed = rig.disturbed(|| rig.device.remove(&mut Outside::new()));
     match removed {

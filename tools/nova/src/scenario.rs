@@ -83,10 +83,10 @@ impl Scenario {
 
 fn timer(bench: &mut Bench) -> Result<()> {
     for view in [View::Ptimer, View::VirtualFunction] {
-        bench.call(|cx| cx.data().timer().now_through(Gpu::io(cx), view))?;
+        bench.call(|cx| Gpu::timer(cx).now_through(view))?;
     }
     bench.alarm(Nanos::from_millis(1))?;
-    bench.call(|cx| cx.data().timer().countdown(Gpu::io(cx), 100))?;
+    bench.call(|cx| Gpu::timer(cx).countdown(100))?;
     bench.run_for(Nanos::from_micros(200));
     Ok(())
 }

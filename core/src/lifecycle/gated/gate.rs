@@ -22,6 +22,9 @@ pub use sharded::{Place, ShardedGate};
 ///    the visitor did before `leave` is visible to the caller of `busy`).
 /// 3. When `enter` succeeds, everything done before the `open` that let it in is visible to the visitor.
 ///
+/// 4. What was done before a `close` is visible to whoever calls `open` after it took effect, once that
+///    one has passed a sequentially consistent fence.
+///
 /// In turn it may rely on this: only the holder of the cell's claim calls `open`; each `leave` gives back
 /// the lane and the pass of one `enter`, by a thread that may have them (a pass that is not `Send` comes
 /// back on its own thread). Visits of one thread nest, also when a signal handler or an interrupt makes them.

@@ -11,15 +11,15 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering as O};
 
-use loom::cell::UnsafeCell as Memory;
+use loom::cell;
 use loom::thread;
 
 use super::*;
 
 /// What is in the cell: plain memory, and where each of two visitors puts its name.
 struct Value {
-    number: Memory<u32>,
-    names: [Memory<bool>; 2],
+    number: cell::UnsafeCell<u32>,
+    names: [cell::UnsafeCell<bool>; 2],
 }
 
 // SAFETY: loom runs its threads one at a time, and reports what would be a race.
@@ -29,7 +29,10 @@ unsafe impl Sync for Value {}
 
 impl Value {
     fn new(number: u32) -> Self {
-        Self { number: Memory::new(number), names: [Memory::new(false), Memory::new(false)] }
+        Self {
+            number: cell::UnsafeCell::new(number),
+            names: [cell::UnsafeCell::new(false), cell::UnsafeCell::new(false)],
+        }
     }
 
     fn read(&self) -> u32 {
@@ -80,13 +83,14 @@ fn explore(name: &str, threads: usize, model: impl Fn() + Send + Sync + 'static)
     let counted = executions.clone();
     let mut builder = loom::model::Builder::new();
     builder.max_branches = 20_000;
+    let preemptions = builder.preemption_bound.map_or("unbounded".into(), |bound| format!("{bound}"));
     builder.check(move || {
         counted.fetch_add(1, O::Relaxed);
         model();
     });
     let executions = executions.load(O::Relaxed);
     let line =
-        format!("model: {name} | threads {threads} | preemptions unbounded | executions {executions}\n");
+        format!("model: {name} | threads {threads} | preemptions {preemptions} | executions {executions}\n");
     // Past the test harness, which would keep it to itself.
     let _ = std::io::stdout().write_all(line.as_bytes());
 }
@@ -132,7 +136,9 @@ fn visitors(cell: &Shared, first: usize, last: usize) -> std::vec::Vec<thread::J
 }
 
 fn join(threads: std::vec::Vec<thread::JoinHandle<()>>) {
-    threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ trait BootHal<B: Bus> {
 /// # Errors
 ///
 /// [`Error::Timeout`] after the family's limit (4 or 5 s), [`Error::Gone`], [`Error::Pri`], [`Error::Bus`].
-pub fn wait<B: Bus>(
+pub(crate) fn wait<B: Bus>(
     chip: &Chip,
     io: Checked<'_, B>,
     clock: &impl Clock,

@@ -20,7 +20,7 @@ use crate::units::pri::Checked;
 const PAGE: usize = 4096;
 
 /// The flush page of one GPU.
-pub struct FlushPage<H: Host> {
+pub(crate) struct FlushPage<H: Host> {
     chip: Chip,
     page: H::Dma,
 }
@@ -31,12 +31,12 @@ impl<H: Host> FlushPage<H> {
     /// # Errors
     ///
     /// [`Error::Host`] when there is no such memory.
-    pub fn new(chip: &Chip, host: &H) -> Result<Self, Error> {
+    pub(crate) fn new(chip: &Chip, host: &H) -> Result<Self, Error> {
         Ok(Self { chip: *chip, page: host.dma(PAGE, address_bits(chip))? })
     }
 
     /// Its bus address.
-    pub fn address(&self) -> u64 {
+    pub(crate) fn address(&self) -> u64 {
         self.page.bus_address()
     }
 
@@ -45,7 +45,7 @@ impl<H: Host> FlushPage<H> {
     /// # Errors
     ///
     /// [`Error::Mismatch`] when the registers do not read back, or an access failed.
-    pub fn install(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+    pub(crate) fn install(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         program(&self.chip, io, self.address())
     }
 
@@ -54,7 +54,7 @@ impl<H: Host> FlushPage<H> {
     /// # Errors
     ///
     /// When an access failed.
-    pub fn uninstall(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+    pub(crate) fn uninstall(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         program(&self.chip, io, 0)
     }
 }

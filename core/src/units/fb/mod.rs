@@ -2,4 +2,4 @@
 
 mod flush;
 
-pub use flush::FlushPage;
+pub(crate) use flush::FlushPage;

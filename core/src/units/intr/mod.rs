@@ -5,7 +5,7 @@
 //! the unit and are cleared there. One MSI message announces them all; before Hopper the message has
 //! to be re-armed, from Hopper on toggling the top enables does it.
 //!
-//! The order of [`Intr::dispatch`] is nouveau's: hold the tops back, re-arm, look, clear a latch
+//! The order of dispatch is nouveau's: hold the tops back, re-arm, look, clear a latch
 //! *before* serving its source, serve, let the tops through. An edge that comes while its source is
 //! being served latches again, and shows when the tops are let through.
 
@@ -102,14 +102,14 @@ struct State {
 }
 
 /// The interrupt unit of one GPU.
-pub struct Intr<H: Host> {
+pub(crate) struct Intr<H: Host> {
     hal: &'static dyn IntrHal<H::Bus>,
     state: H::Lock<State>,
 }
 
 impl<H: Host> Intr<H> {
     /// The interrupts of `chip`.
-    pub fn new(chip: &Chip) -> Self {
+    pub(crate) fn new(chip: &Chip) -> Self {
         let hal: &'static dyn IntrHal<H::Bus> = match chip.proof() {
             FamilyProof::Tu102(p) => tu102::turing(p),
             FamilyProof::Ga100(p) => tu102::ampere(p.into()),
@@ -134,7 +134,7 @@ impl<H: Host> Intr<H> {
     /// # Errors
     ///
     /// When an access failed.
-    pub fn start(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+    pub(crate) fn start(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.quiet(io)?;
         self.let_through(io)
     }
@@ -144,7 +144,7 @@ impl<H: Host> Intr<H> {
     /// # Errors
     ///
     /// When an access failed.
-    pub fn stop(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+    pub(crate) fn stop(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.quiet(io)
     }
 
@@ -154,7 +154,7 @@ impl<H: Host> Intr<H> {
     /// # Errors
     ///
     /// When an access failed.
-    pub fn resume(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+    pub(crate) fn resume(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.quiet(io)?;
         let (leaves, legacy) = self.state.with(|state| (state.leaves, state.legacy));
         for (leaf, bits) in (0u32..).zip(leaves).take(self.hal.leaves()) {
@@ -175,7 +175,7 @@ impl<H: Host> Intr<H> {
     /// # Errors
     ///
     /// When an access failed.
-    pub fn nudge(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+    pub(crate) fn nudge(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.state.with(|state| state.stormy = false);
         self.hal.hold(io)?;
         self.let_through(io)
@@ -186,17 +186,8 @@ impl<H: Host> Intr<H> {
     /// # Errors
     ///
     /// [`Error::NoSuchInterrupt`], or an access failed.
-    pub fn enable(&self, io: Checked<'_, H::Bus>, source: Source) -> Result<(), Error> {
+    pub(crate) fn enable(&self, io: Checked<'_, H::Bus>, source: Source) -> Result<(), Error> {
         self.switch(io, source, true)
-    }
-
-    /// Disables a source.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchInterrupt`], or an access failed.
-    pub fn disable(&self, io: Checked<'_, H::Bus>, source: Source) -> Result<(), Error> {
-        self.switch(io, source, false)
     }
 
     /// Raises a vector by software.
@@ -204,7 +195,7 @@ impl<H: Host> Intr<H> {
     /// # Errors
     ///
     /// [`Error::NoSuchInterrupt`] for a vector past the last leaf, or an access failed.
-    pub fn trigger(&self, io: Checked<'_, H::Bus>, vector: u16) -> Result<(), Error> {
+    pub(crate) fn trigger(&self, io: Checked<'_, H::Bus>, vector: u16) -> Result<(), Error> {
         self.check(Source::Vector(vector))?;
         tu102::trigger(io, vector)
     }
@@ -219,7 +210,7 @@ impl<H: Host> Intr<H> {
     ///
     /// The first error of an access or of `serve`. The others have been served and the tops let
     /// through, as far as the device takes it.
-    pub fn dispatch(
+    pub(crate) fn dispatch(
         &self,
         io: Checked<'_, H::Bus>,
         clock: &impl Clock,
@@ -245,17 +236,17 @@ impl<H: Host> Intr<H> {
     }
 
     /// The counters.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.state.with(|state| state.counts)
     }
 
     /// How often a source was served.
-    pub fn count_of(&self, source: Source) -> u32 {
+    pub(crate) fn count_of(&self, source: Source) -> u32 {
         self.state.with(|state| state.by_source.get(&source).copied().unwrap_or(0))
     }
 
     /// Calls `each` with every source that was served and how often.
-    pub fn for_each_count(&self, mut each: impl FnMut(Source, u32)) {
+    pub(crate) fn for_each_count(&self, mut each: impl FnMut(Source, u32)) {
         let counts = self.state.with(|state| state.by_source.clone());
         counts.iter().for_each(|(source, count)| each(*source, *count));
     }

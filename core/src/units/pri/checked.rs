@@ -40,8 +40,8 @@ impl<'a, B: Bus + ?Sized, A: Proof> Checked<'a, B, A> {
         Self { io, boot0 }
     }
 
-    /// The bare access.
-    pub const fn io(self) -> Io<'a, B, A> {
+    /// The bare access, whose reads are not checked.
+    pub const fn unchecked(self) -> Io<'a, B, A> {
         self.io
     }
 
@@ -57,7 +57,7 @@ impl<'a, B: Bus + ?Sized, A: Proof> Checked<'a, B, A> {
     /// [`Error::Gone`] when BOOT_0 is all ones or another chip's; [`Error::Pri`] and [`Error::Bus`].
     pub fn alive(self) -> Result<(), Error> {
         let at = Place::offset(NV_PMC_BOOT_0);
-        let boot0 = self.io.read_at(at).map_err(|e| Error::bus(&e, at.bytes()))?;
+        let boot0 = self.io.read_untyped(at).map_err(|e| Error::bus(&e, at.bytes()))?;
         if boot0 == self.boot0 {
             return Ok(());
         }
@@ -151,13 +151,14 @@ impl<'a, B: Bus + ?Sized, A: Proof> Checked<'a, B, A> {
         Err(Error::Mismatch { register: P::Reg::NAME, wrote: value, read })
     }
 
-    /// Reads 32 bits at a run-time offset, checked.
+    /// Reads 32 bits at an offset known only at run time, whatever register is there; believed only if it
+    /// can be true.
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub fn read_at(self, at: Offset<u32>) -> Result<u32, Error> {
-        let value = self.io.read_at(at).map_err(|e| Error::bus(&e, at.bytes()))?;
+    pub fn read_untyped(self, at: Offset<u32>) -> Result<u32, Error> {
+        let value = self.io.read_untyped(at).map_err(|e| Error::bus(&e, at.bytes()))?;
         self.judge(at.bytes(), value)?;
         Ok(value)
     }

@@ -2,7 +2,10 @@
 //!
 //! PTIMER counts nanoseconds in steps of 32 (31.25 MHz), in two 32-bit words without a latch between
 //! them. It has one comparator, ALARM_0, on the low word, by equality: an alarm programmed too late
-//! fires 4.29 s later. [`Timer`] puts any number of alarms on it, up to [`MAX_ALARMS`].
+//! fires 4.29 s later. The unit puts any number of alarms on it, up to [`MAX_ALARMS`].
+//!
+//! The timer of a bound GPU is [`Gpu::timer`](crate::driver::Gpu::timer). Where no driver is bound, [`time`]
+//! reads the counter of any bus.
 
 mod alarm;
 mod ga100;
@@ -12,13 +15,15 @@ mod tu102;
 mod wait;
 
 pub use alarm::{AlarmId, Fired, MAX_ALARMS};
-pub use read::View;
+pub use read::{View, time};
 pub use wait::GpuDelay;
+pub(crate) use wait::wait_on;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, field_value};
 use crate::chip::{Chip, FamilyProof};
 use crate::error::Error;
-use crate::hal::{Clock, Host, Instant, Lock, Nanos};
+use crate::hal::{Clock, Host, Instant, Lock};
+use crate::regs::vf::NV_VIRTUAL_FUNCTION_PRIV_TIMER;
 use crate::units::intr::Source;
 use crate::units::pri::Checked;
 use alarm::AlarmQueue;
@@ -27,8 +32,6 @@ use alarm::AlarmQueue;
 pub const STEP: u64 = 32;
 /// The largest time the counter holds, in nanoseconds: 61 bits, about 73 years.
 pub const MAX_TIME: u64 = (1 << 61) - STEP;
-/// The counter runs on while one looks at it; this is far more than a few accesses take.
-const LOOK: Nanos = Nanos::from_secs(1);
 /// Host and GPU clock do not drift apart by more than one part in so many.
 const DRIFT: u64 = 1_000;
 /// The longest countdown, in microseconds.
@@ -49,7 +52,7 @@ trait TimerHal<B: Bus>: Sync {
 }
 
 /// The timer unit of one GPU.
-pub struct Timer<H: Host> {
+pub(crate) struct Timer<H: Host> {
     hal: &'static dyn TimerHal<H::Bus>,
     alarms: H::Lock<AlarmQueue>,
     /// Host and GPU time when the device went to sleep.
@@ -58,7 +61,7 @@ pub struct Timer<H: Host> {
 
 impl<H: Host> Timer<H> {
     /// The timer of `chip`.
-    pub fn new(chip: &Chip) -> Self {
+    pub(crate) fn new(chip: &Chip) -> Self {
         let hal: &'static dyn TimerHal<H::Bus> = match chip.proof() {
             FamilyProof::Tu102(p) => tu102::hal(p),
             FamilyProof::Ga100(p) => ga100::hal(p.into()),
@@ -70,24 +73,6 @@ impl<H: Host> Timer<H> {
         Self { hal, alarms: H::Lock::new(AlarmQueue::new()), slept: H::Lock::new(None) }
     }
 
-    /// The time in nanoseconds, validated: three reads on the common path.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Gone`], [`Error::BadTime`] when the words cannot be a time after four tries, [`Error::Bus`].
-    pub fn now(&self, io: Checked<'_, H::Bus>) -> Result<u64, Error> {
-        read::time(io, View::VirtualFunction)
-    }
-
-    /// The time through a given view of the counter.
-    ///
-    /// # Errors
-    ///
-    /// As [`now`](Self::now).
-    pub fn now_through(&self, io: Checked<'_, H::Bus>, view: View) -> Result<u64, Error> {
-        read::time(io, view)
-    }
-
     /// Sets the time to `ns` nanoseconds, rounded down to the counter's step, and sees that it took.
     ///
     /// Alarms keep their absolute times; those that have passed now fire.
@@ -96,14 +81,14 @@ impl<H: Host> Timer<H> {
     ///
     /// [`Error::Range`] above [`MAX_TIME`]; [`Error::Protected`] when the privilege mask keeps the
     /// host from writing (Turing to Ada); [`Error::Mismatch`] when the counter did not take it.
-    pub fn set(&self, io: Checked<'_, H::Bus>, ns: u64) -> Result<usize, Error> {
+    pub(crate) fn set(&self, io: Checked<'_, H::Bus>, ns: u64) -> Result<usize, Error> {
         if ns > MAX_TIME {
             return Err(Error::Range { what: "GPU time in ns", max: MAX_TIME });
         }
         let ns = ns - ns % STEP;
         self.hal.set_time(io, ns)?;
-        let now = read::time(io, View::Ptimer)?;
-        if now.wrapping_sub(ns) > LOOK.get() {
+        let now = time(io, View::Ptimer)?;
+        if now.wrapping_sub(ns) > read::LOOK.get() {
             return Err(Error::Mismatch { register: "NV_PTIMER_TIME_0", wrote: ns as u32, read: now as u32 });
         }
         self.refresh(io)
@@ -117,7 +102,7 @@ impl<H: Host> Timer<H> {
     /// # Errors
     ///
     /// [`Error::AlarmsFull`], [`Error::Range`], or an access failed; no alarm is scheduled then.
-    pub fn schedule(&self, io: Checked<'_, H::Bus>, at: u64) -> Result<(AlarmId, usize), Error> {
+    pub(crate) fn schedule(&self, io: Checked<'_, H::Bus>, at: u64) -> Result<(AlarmId, usize), Error> {
         if at > MAX_TIME {
             return Err(Error::Range { what: "alarm time in ns", max: MAX_TIME });
         }
@@ -138,7 +123,7 @@ impl<H: Host> Timer<H> {
     /// # Errors
     ///
     /// When an access failed; the alarm is gone all the same.
-    pub fn cancel(&self, io: Checked<'_, H::Bus>, id: AlarmId) -> Result<bool, Error> {
+    pub(crate) fn cancel(&self, io: Checked<'_, H::Bus>, id: AlarmId) -> Result<bool, Error> {
         self.alarms.with(|queue| {
             let was_armed = queue.remove(id);
             if was_armed {
@@ -154,17 +139,17 @@ impl<H: Host> Timer<H> {
     }
 
     /// Takes note of an alarm that has fired, once.
-    pub fn take_fired(&self, id: AlarmId) -> Option<Fired> {
+    pub(crate) fn take_fired(&self, id: AlarmId) -> Option<Fired> {
         self.alarms.with(|queue| queue.take_fired(id))
     }
 
     /// Alarms that have not fired yet.
-    pub fn armed(&self) -> usize {
+    pub(crate) fn armed(&self) -> usize {
         self.alarms.with(|queue| queue.armed())
     }
 
     /// The earliest alarm that has not fired yet, in GPU time.
-    pub fn next_alarm(&self) -> Option<u64> {
+    pub(crate) fn next_alarm(&self) -> Option<u64> {
         self.alarms.with(|queue| queue.next())
     }
 
@@ -174,28 +159,15 @@ impl<H: Host> Timer<H> {
     /// # Errors
     ///
     /// When an access failed. No alarm is forgotten.
-    pub fn service(&self, io: Checked<'_, H::Bus>) -> Result<usize, Error> {
+    pub(crate) fn service(&self, io: Checked<'_, H::Bus>) -> Result<usize, Error> {
         // Cleared first: an alarm that hits while we look latches again.
         self.hal.alarm_ack(io)?;
         self.refresh(io)
     }
 
     /// Where the alarm's interrupt arrives.
-    pub fn alarm_source(&self) -> Source {
+    pub(crate) fn alarm_source(&self) -> Source {
         self.hal.alarm_source()
-    }
-
-    /// Starts the one-shot countdown: `us` microseconds from now, at [`Source::COUNTDOWN`]. Zero stops it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Range`] above [`MAX_COUNTDOWN_US`], or an access failed.
-    pub fn countdown(&self, io: Checked<'_, H::Bus>, us: u32) -> Result<(), Error> {
-        use crate::bus::field_value;
-        use crate::regs::vf::NV_VIRTUAL_FUNCTION_PRIV_TIMER;
-        let value = field_value(NV_VIRTUAL_FUNCTION_PRIV_TIMER::USEC, us)
-            .map_err(|_| Error::Range { what: "countdown in us", max: u64::from(MAX_COUNTDOWN_US) })?;
-        io.write(NV_VIRTUAL_FUNCTION_PRIV_TIMER, value)
     }
 
     /// Brings the timer up: sees that the counter runs, and has no alarm enabled.
@@ -203,7 +175,7 @@ impl<H: Host> Timer<H> {
     /// # Errors
     ///
     /// [`Error::Stalled`] when it stands still, or an access failed.
-    pub fn start(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<(), Error> {
+    pub(crate) fn start(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<(), Error> {
         self.hal.alarm_off(io)?;
         wait::running(io, clock)
     }
@@ -213,9 +185,9 @@ impl<H: Host> Timer<H> {
     /// # Errors
     ///
     /// When an access failed.
-    pub fn stop(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
+    pub(crate) fn stop(&self, io: Checked<'_, H::Bus>) -> Result<(), Error> {
         self.hal.alarm_off(io)?;
-        self.countdown(io, 0)?;
+        countdown(io, 0)?;
         self.hal.alarm_ack(io)
     }
 
@@ -224,25 +196,11 @@ impl<H: Host> Timer<H> {
     /// # Errors
     ///
     /// When an access failed.
-    pub fn suspend(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<(), Error> {
-        let now = self.steady_now(io)?;
+    pub(crate) fn suspend(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<(), Error> {
+        let now = read::steady(io)?;
         self.stop(io)?;
         self.slept.with(|slept| *slept = Some((clock.now(), now)));
         Ok(())
-    }
-
-    /// The time, read until two readings in a row fit: a wrong one here would set the counter wrong
-    /// at resume, with all alarms.
-    fn steady_now(&self, io: Checked<'_, H::Bus>) -> Result<u64, Error> {
-        let mut last = self.now(io)?;
-        for _ in 0..read::TRIES {
-            let now = self.now(io)?;
-            if now.wrapping_sub(last) <= LOOK.get() {
-                return Ok(now);
-            }
-            last = now;
-        }
-        Err(Error::BadTime { raw: last })
     }
 
     /// Restores the time if the counter lost it, and the alarms.
@@ -254,15 +212,16 @@ impl<H: Host> Timer<H> {
     /// # Errors
     ///
     /// When an access failed, or the counter stands still.
-    pub fn resume(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<usize, Error> {
+    pub(crate) fn resume(&self, io: Checked<'_, H::Bus>, clock: &impl Clock) -> Result<usize, Error> {
         self.start(io, clock)?;
         let slept = self.slept.with(|slept| *slept);
         if let Some((host, gpu)) = slept {
             let asleep = clock.now().since(host).get();
             // Read after the host's clock, so that a pause in between does not look like a reset.
-            let now = self.steady_now(io)?;
+            let now = read::steady(io)?;
             let (drift, would_be) = (asleep / DRIFT, gpu.saturating_add(asleep));
-            if now < would_be.saturating_sub(drift) || now > would_be.saturating_add(drift + LOOK.get()) {
+            if now < would_be.saturating_sub(drift) || now > would_be.saturating_add(drift + read::LOOK.get())
+            {
                 let ns = gpu.saturating_add(clock.now().since(host).get()).min(MAX_TIME);
                 match self.set(io, ns) {
                     Ok(_) | Err(Error::Protected { .. }) => (),
@@ -276,35 +235,9 @@ impl<H: Host> Timer<H> {
         Ok(due)
     }
 
-    /// Waits on GPU time until `cond` gives a value.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Timeout`] after `limit`, [`Error::Stalled`], [`Error::Gone`], and what `cond` gives.
-    pub fn wait_on<T>(
-        &self,
-        io: Checked<'_, H::Bus>,
-        clock: &impl Clock,
-        what: &'static str,
-        limit: Nanos,
-        cond: impl FnMut() -> Result<Option<T>, Error>,
-    ) -> Result<T, Error> {
-        wait::wait_on(io, clock, what, limit, cond)
-    }
-
     /// Marks what is due and programs the comparator for the next.
     fn refresh(&self, io: Checked<'_, H::Bus>) -> Result<usize, Error> {
         self.alarms.with(|queue| self.program(io, queue))
-    }
-
-    /// Marks what is due. An alarm is never early, so what looks due is looked at twice: of two times
-    /// the earlier is right when one of them is wrong.
-    fn expire(&self, io: Checked<'_, H::Bus>, queue: &mut AlarmQueue) -> Result<usize, Error> {
-        let now = self.now(io)?;
-        if queue.next().is_none_or(|at| at > now) {
-            return Ok(0);
-        }
-        Ok(queue.expire(now.min(self.now(io)?)))
     }
 
     /// Fires what has passed and leaves the comparator set to the earliest alarm ahead.
@@ -312,11 +245,11 @@ impl<H: Host> Timer<H> {
     /// The comparator only knows equality, so the clock is read again *after* it was set: an alarm
     /// that was passed meanwhile would come 4.29 s late, and is fired here instead.
     fn program(&self, io: Checked<'_, H::Bus>, queue: &mut AlarmQueue) -> Result<usize, Error> {
-        let mut due = self.expire(io, queue)?;
+        let mut due = expire(io, queue)?;
         // Each turn fires at least one alarm, so there are at most MAX_ALARMS.
         while let Some(at) = queue.next() {
             self.hal.alarm_on(io, at as u32)?;
-            let passed = self.expire(io, queue)?;
+            let passed = expire(io, queue)?;
             if passed == 0 {
                 return Ok(due);
             }
@@ -325,4 +258,26 @@ impl<H: Host> Timer<H> {
         self.hal.alarm_off(io)?;
         Ok(due)
     }
+}
+
+/// Marks what is due. An alarm is never early, so what looks due is looked at twice: of two times
+/// the earlier is right when one of them is wrong.
+fn expire<B: Bus>(io: Checked<'_, B>, queue: &mut AlarmQueue) -> Result<usize, Error> {
+    let now = read::now(io)?;
+    if queue.next().is_none_or(|at| at > now) {
+        return Ok(0);
+    }
+    Ok(queue.expire(now.min(read::now(io)?)))
+}
+
+/// Starts the one-shot countdown: `us` microseconds from now, at [`Source::COUNTDOWN`]. Zero stops it.
+///
+/// # Errors
+///
+/// [`Error::Range`] above [`MAX_COUNTDOWN_US`], or an access failed.
+pub(crate) fn countdown<B: Bus>(io: Checked<'_, B>, us: u32) -> Result<(), Error> {
+    use NV_VIRTUAL_FUNCTION_PRIV_TIMER as TIMER;
+    let value = field_value(TIMER::USEC, us)
+        .map_err(|_| Error::Range { what: "countdown in us", max: u64::from(MAX_COUNTDOWN_US) })?;
+    io.write(TIMER, value)
 }

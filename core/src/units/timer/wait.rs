@@ -2,7 +2,7 @@
 
 use embedded_hal::delay::DelayNs;
 
-use super::read::{View, time};
+use super::read::now;
 use crate::bus::Bus;
 use crate::error::Error;
 use crate::hal::{Clock, Instant, Nanos};
@@ -29,14 +29,14 @@ struct Passing<'a, B: Bus, C> {
 
 impl<'a, B: Bus, C: Clock> Passing<'a, B, C> {
     fn start(io: Checked<'a, B>, clock: &'a C) -> Result<Self, Error> {
-        let last = time(io, View::VirtualFunction)?;
+        let last = now(io)?;
         Ok(Self { io, clock, looked: clock.now(), last, same: 1, passed: 0 })
     }
 
     /// Time passed since the start. A counter that is set meanwhile, back or far ahead, does not count:
     /// a step that the host's clock cannot explain is left out.
     fn look(&mut self) -> Result<Nanos, Error> {
-        let now = time(self.io, View::VirtualFunction)?;
+        let now = now(self.io)?;
         if now == self.last {
             self.same += 1;
             if self.same >= STALLED {
@@ -60,7 +60,7 @@ impl<'a, B: Bus, C: Clock> Passing<'a, B, C> {
 ///
 /// It is looked at once more after the time is up, so a late look does not turn success into failure.
 /// `cond` should read through [`Checked`], so that a dead device cannot satisfy it.
-pub(super) fn wait_on<B: Bus, T>(
+pub(crate) fn wait_on<B: Bus, T>(
     io: Checked<'_, B>,
     clock: &impl Clock,
     what: &'static str,
@@ -90,24 +90,27 @@ pub(super) fn wait_on<B: Bus, T>(
 
 /// Sees that the counter runs.
 pub(super) fn running<B: Bus>(io: Checked<'_, B>, clock: &impl Clock) -> Result<(), Error> {
-    let first = time(io, View::VirtualFunction)?;
+    let first = now(io)?;
     wait_on(io, clock, "the GPU timer to advance", Nanos::from_millis(1), || {
-        Ok((time(io, View::VirtualFunction)? != first).then_some(()))
+        Ok((now(io)? != first).then_some(()))
     })
 }
 
 /// A delay on GPU time: the GPU as an embedded-hal delay provider.
 ///
 /// `DelayNs` cannot fail, so a delay that could not be measured ends early and the error is kept.
+///
+/// Made by [`Gpu::delay`](crate::driver::Gpu::delay). It spins on the counter, so it is for spans of
+/// microseconds, and for contexts that may sleep.
 pub struct GpuDelay<'a, B: Bus, C> {
     io: Checked<'a, B>,
-    clock: &'a C,
+    clock: C,
     error: Option<Error>,
 }
 
 impl<'a, B: Bus, C: Clock> GpuDelay<'a, B, C> {
     /// A delay on the time of the GPU behind `io`; `clock` bounds it.
-    pub const fn new(io: Checked<'a, B>, clock: &'a C) -> Self {
+    pub(crate) const fn new(io: Checked<'a, B>, clock: C) -> Self {
         Self { io, clock, error: None }
     }
 
@@ -124,7 +127,7 @@ impl<'a, B: Bus, C: Clock> GpuDelay<'a, B, C> {
 impl<B: Bus, C: Clock> DelayNs for GpuDelay<'_, B, C> {
     fn delay_ns(&mut self, ns: u32) {
         let limit = Nanos(ns.into());
-        match wait_on(self.io, self.clock, "delay", limit, || Ok(None::<()>)) {
+        match wait_on(self.io, &self.clock, "delay", limit, || Ok(None::<()>)) {
             // The time is up, which is what a delay is about.
             Ok(()) => (),
             Err(Error::Timeout { waited, .. }) if waited >= limit => (),

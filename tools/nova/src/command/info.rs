@@ -4,14 +4,13 @@ use nova_core::bus::Io;
 use nova_core::chip::Chip;
 use nova_core::driver::Gpu;
 use nova_core::units::pri::Checked;
-use nova_core::units::timer::Timer;
+use nova_core::units::timer::{View, time};
 use serde::Serialize;
 
 use super::{Context, list};
 use crate::bench::Bench;
 use crate::device::{Access, Opened, PciId};
 use crate::error::Result;
-use crate::host::Local;
 use crate::output::{self, SCHEMA_VERSION, hex};
 
 #[derive(Serialize)]
@@ -87,7 +86,7 @@ fn bind(opened: &Opened) -> Result<(Chip, Option<u64>, &'static str)> {
 fn look(opened: &Opened) -> Result<(Chip, Option<u64>, &'static str)> {
     let chip = opened.identify()?;
     let io = Checked::new(Io::new(&opened.bus), chip.boot0());
-    let time = Timer::<Local>::new(&chip).now(io).ok();
+    let time = time(io, View::VirtualFunction).ok();
     let state = if opened.access == Access::Recorded { "recorded" } else { "unbound" };
     Ok((chip, time, state))
 }

@@ -94,13 +94,12 @@ fn trigger(bench: &mut Bench, times: u32) -> Result<u32> {
 
 fn gather(bench: &mut Bench, device: &str, triggered: u32) -> Result<Irq> {
     let (counts, sources) = bench.call(|cx| {
-        let gpu = cx.data();
-        let enabled = [gpu.timer().alarm_source(), Source::COUNTDOWN, Source::CPU_DOORBELL];
+        let (alarm, intr) = (Gpu::timer(cx).alarm_source(), Gpu::intr(cx));
+        let enabled = [alarm, Source::COUNTDOWN, Source::CPU_DOORBELL];
         // Only Turing has the old tree, and its alarm there.
-        let legacy = matches!(gpu.timer().alarm_source(), Source::Pmc(_));
-        let rows =
-            known(legacy).map(|source| row(source, enabled.contains(&source), gpu.intr().count_of(source)));
-        Ok((gpu.intr().counts(), rows.collect::<Vec<_>>()))
+        let legacy = matches!(alarm, Source::Pmc(_));
+        let rows = known(legacy).map(|source| row(source, enabled.contains(&source), intr.count_of(source)));
+        Ok((intr.counts(), rows.collect::<Vec<_>>()))
     })?;
     let Counts { served, spurious, unhandled, storms } = counts;
     let messages = Messages { served, spurious, unhandled, storms };

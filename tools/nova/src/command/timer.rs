@@ -4,14 +4,13 @@ use nova_core::bus::Io;
 use nova_core::driver::Gpu;
 use nova_core::hal::{Clock as _, Nanos};
 use nova_core::units::pri::Checked;
-use nova_core::units::timer::{Timer, View};
+use nova_core::units::timer::{self, View};
 use serde::Serialize;
 
 use super::{Context, watch};
 use crate::bench::Bench;
 use crate::device::{Access, Opened};
 use crate::error::Result;
-use crate::host::Local;
 use crate::output::{self, SCHEMA_VERSION};
 
 /// What to do with the timer.
@@ -113,7 +112,7 @@ fn alarm(ahead: Nanos, opened: &Opened, cx: &mut Context) -> Result<()> {
 /// The time of a device: through the driver, or bare where none can be bound.
 enum Time<'a> {
     Bound(Box<Bench>),
-    Bare { opened: &'a Opened, timer: Box<Timer<Local>>, boot0: u32 },
+    Bare { opened: &'a Opened, boot0: u32 },
 }
 
 impl<'a> Time<'a> {
@@ -121,16 +120,15 @@ impl<'a> Time<'a> {
         if opened.access == Access::Full {
             return Ok(Self::Bound(Box::new(Bench::probe(opened)?)));
         }
-        let chip = opened.identify()?;
-        Ok(Self::Bare { opened, timer: Box::new(Timer::new(&chip)), boot0: chip.boot0() })
+        Ok(Self::Bare { opened, boot0: opened.identify()?.boot0() })
     }
 
     fn read(&mut self, view: View) -> Result<u64> {
         match self {
-            Self::Bound(bench) => bench.call(|cx| cx.data().timer().now_through(Gpu::io(cx), view)),
-            Self::Bare { opened, timer, boot0 } => {
+            Self::Bound(bench) => bench.call(|cx| Gpu::timer(cx).now_through(view)),
+            Self::Bare { opened, boot0 } => {
                 let io = Checked::new(Io::new(&opened.bus), *boot0);
-                timer.now_through(io, view).map_err(|error| opened.refine(error))
+                timer::time(io, view).map_err(|error| opened.refine(error))
             }
         }
     }

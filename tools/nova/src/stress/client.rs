@@ -70,7 +70,7 @@ impl<H: Host> Client<H> {
             0..=2 => self.call(|cx| Gpu::time(cx).map(drop)),
             3..=4 => self.call(|cx| Gpu::trigger(cx)),
             5..=8 => self.arm(span, tallies),
-            9 => self.call(|cx| cx.data().timer().countdown(Gpu::io(cx), (span / 1_000) as u32)),
+            9 => self.call(|cx| Gpu::timer(cx).countdown((span / 1_000) as u32)),
             10 => self.call(|cx| {
                 Gpu::set_load(cx, span.is_multiple_of(2));
                 Ok(())

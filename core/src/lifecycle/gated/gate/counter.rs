@@ -60,7 +60,8 @@ pub(super) fn enter(lane: &AtomicU32) -> Option<()> {
     }
     let before = lane.fetch_add(1, Ordering::Acquire);
     if before & CLOSED != 0 || before >= CROWD {
-        lane.fetch_sub(1, Ordering::Release);
+        // Relaxed: nothing was touched, and an RMW goes on with the release sequence of those who left.
+        lane.fetch_sub(1, Ordering::Relaxed);
         return None;
     }
     Some(())
@@ -72,7 +73,7 @@ pub(super) fn leave(lane: &AtomicU32) {
 }
 
 pub(super) fn close(lane: &AtomicU32) {
-    lane.fetch_or(CLOSED, Ordering::AcqRel);
+    lane.fetch_or(CLOSED, Ordering::Release);
 }
 
 pub(super) fn open(lane: &AtomicU32) {

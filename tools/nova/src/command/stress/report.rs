@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use nova_backends::gate;
 use nova_core::chip::Chip;
 use nova_core::hal::Nanos;
 use serde::Serialize;
@@ -53,6 +54,9 @@ pub(super) struct Report {
     gpu: Identified,
     seed: u64,
     verdict: &'static str,
+    /// How the gates of real threads keep visitors and remove from missing each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<String>,
     parts: Vec<PartReport>,
 }
 
@@ -112,7 +116,7 @@ impl fmt::Display for Calls {
 
 impl Report {
     pub(super) fn new(gpu: Identified, seed: u64) -> Self {
-        Self { schema_version: SCHEMA_VERSION, gpu, seed, verdict: "PASS", parts: Vec::new() }
+        Self { schema_version: SCHEMA_VERSION, gpu, seed, verdict: "PASS", gate: None, parts: Vec::new() }
     }
 
     /// Adds a part of the run.
@@ -147,6 +151,9 @@ impl Report {
         if !report.violations.is_empty() {
             self.verdict = "FAIL";
         }
+        if part == Part::Threads {
+            self.gate = Some(gate::mode().to_string());
+        }
         self.parts.push(report);
     }
 
@@ -171,6 +178,9 @@ impl Report {
             for broken in &part.violations {
                 cx.out.line(format_args!("{}, round {}: {}", part.mode, broken.round, broken.what));
             }
+        }
+        if let Some(gate) = &self.gate {
+            cx.out.line(format_args!("gate of the threads: {gate}"));
         }
         let tone = if self.verdict == "PASS" { Tone::Good } else { Tone::Bad };
         let verdict = cx.out.paint(tone, self.verdict);
