@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use nova_backends::gate::AsymmetricGate;
 use nova_core::hal::Nanos;
-use nova_core::lifecycle::{CounterGate, Device, Outside, Session};
+use nova_core::lifecycle::{Bound, CounterGate, Device, Outside, Session};
 use nova_tests::idle::{Counters, Gates, IdleHost, Many, Silence};
 use suite::Case;
 
@@ -62,7 +62,11 @@ fn busy<G: Gates>(n: u64) -> Duration {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let outside = &mut Outside::new();
-                while client.call(outside, |_| Ok(black_box(()))).is_ok() {
+                let call = |cx: &Bound<'_, Many<G, 15>>| {
+                    black_box(cx.data());
+                    Ok(())
+                };
+                while client.call(outside, call).is_ok() {
                     running.store(true, Ordering::Relaxed);
                 }
             });

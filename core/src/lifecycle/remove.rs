@@ -6,7 +6,7 @@ use super::device::{Body, ClaimOf, Device};
 use super::history::EventKind;
 use super::state::{IllegalTransition, State, Transition};
 use super::teardown;
-use super::visitors::Visitor;
+use super::visitors::{Label, Visitor};
 use super::{Driver, Outside};
 use crate::hal::{Clock as _, Event as _, Host, Nanos};
 
@@ -136,8 +136,9 @@ impl<D: Driver, const N: usize> Device<D, N> {
     fn blocker(&self, body: &Body<D, N>, lane: Option<usize>, waited: Nanos) -> Option<Blocker> {
         let who = match lane {
             Some(lane) => {
-                let label = body.registry.labels.get(lane).copied().flatten()?;
-                label.visitor(self.since(lane))
+                let label = body.registry.labels.get(lane).copied().flatten();
+                // A lane without an entry: a gate that cannot rule out that somebody is inside says so too.
+                label.unwrap_or(Label::UNKNOWN).visitor(self.since(lane))
             }
             None => body.holder()?,
         };

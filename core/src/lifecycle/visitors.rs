@@ -97,6 +97,10 @@ pub(super) struct Label {
 }
 
 impl Label {
+    /// Of nothing that was registered.
+    pub(super) const UNKNOWN: Self =
+        Self { kind: EntryKind::Session, name: "unknown", registered: Location::caller() };
+
     pub(super) fn visitor(&self, since: Option<Instant>) -> Visitor {
         let Self { kind, name, registered } = *self;
         Visitor { kind, name, registered, since }

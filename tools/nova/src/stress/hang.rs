@@ -39,7 +39,7 @@ pub(crate) fn run(config: SimConfig) -> Result<Hang, String> {
     let (is_inside, came) = mpsc::channel();
     let (let_go, wait) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(move || {
+        let hung = scope.spawn(move || {
             client.call(&mut Outside::new(), |_| {
                 let _ = is_inside.send(());
                 // The hang: until the other end is dropped.
@@ -61,6 +61,8 @@ pub(crate) fn run(config: SimConfig) -> Result<Hang, String> {
             other => return Err(format!("remove did not wait for the client: {other:?}")),
         };
         drop(let_go);
+        // Out of the device, or the second removal waits as well.
+        let _ = hung.join();
         let removed = device.remove(&mut Outside::new()).map_err(|error| error.to_string())?;
         let removed = if removed.lost { "removed, without the hardware" } else { "removed" };
         Ok(Hang {
