@@ -49,7 +49,8 @@ fn remove<const N: usize, const CAPACITY: usize>() -> (usize, usize) {
     let device = Arc::new(Device::<Many<CountedGates, N>, CAPACITY>::new());
     let outside = &mut Outside::new();
     device.probe(outside, device.clone(), IdleHost::new(), Silence).expect("binds");
-    (CLOSED.set(0), LOOKED.set(0));
+    CLOSED.set(0);
+    LOOKED.set(0);
     device.remove(outside).expect("is removed");
     (CLOSED.get(), LOOKED.get())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask`: what a person runs in this repository besides cargo itself.
 //!
 //! One file per subject. [`mod@test`] is the list of checks, [`steps`] runs such a
-//! list, [`no_std`], [`msrv`], [`deny`] and [`sanitize`] are the checks that need more
+//! list, [`no_std`], [`msrv`], [`deny`], [`sanitize`] and [`prove`] are the checks that need more
 //! than a Rust toolchain, and the others fetch what those need into a cache outside the
 //! checkout. `docs/ci.md` describes it for the reader.
 
@@ -10,6 +10,7 @@ mod cache;
 mod deny;
 mod msrv;
 mod no_std;
+mod prove;
 mod rust_src;
 mod sanitize;
 mod shell;
@@ -46,6 +47,8 @@ enum Task {
     Deny,
     /// Run the suites under ThreadSanitizer and AddressSanitizer, with a std built for it.
     Sanitize(sanitize::Args),
+    /// Check the lifecycle with models, model checkers and mutants; one table at the end.
+    Prove(prove::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Msrv => msrv::run(&shell),
         Task::Deny => deny::run(&shell),
         Task::Sanitize(args) => sanitize::run(&shell, &args),
+        Task::Prove(args) => prove::run(&shell, &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::{
-    deny, msrv, no_std,
+    deny, msrv, no_std, prove,
     sanitize::{self, Sanitizer},
     shell::{self, Shell},
     steps::{self, Show, Step},
@@ -13,7 +13,7 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std, deny and the sanitizers, and shorten the long
+    /// Leave out the release tests, fuzz targets, MSRV, no_std, deny, prove and the sanitizers, and shorten the long
     /// property suites.
     #[arg(long)]
     quick: bool,
@@ -59,6 +59,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("no-std", Show::OnFailure, no_std::run),
         Step::new("msrv", Show::OnFailure, msrv::run),
         Step::new("deny", Show::OnFailure, deny::run),
+        Step::new("prove", Show::Always, prove::check),
         Step::new("thread sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Thread)),
         Step::new("address sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Address)),
     ]
