@@ -125,10 +125,15 @@ impl<H: Host> Shared<H> {
     /// Performs a transition, and writes it down if it led anywhere.
     pub(super) fn go(&self, transition: Transition, at: Option<Instant>) -> Result<(), IllegalTransition> {
         let from = self.state.go(transition)?;
+        self.went(from, transition, at);
+        Ok(())
+    }
+
+    /// Writes a transition down that was made, if it led anywhere.
+    pub(super) fn went(&self, from: State, transition: Transition, at: Option<Instant>) {
         if next(from, transition) != Some(from) {
             self.ring.add(at, EventKind::Went(transition));
         }
-        Ok(())
     }
 
     pub(super) fn generation(&self) -> u32 {

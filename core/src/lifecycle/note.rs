@@ -107,3 +107,68 @@ mod tests {
         assert_eq!(note.head.load(Ordering::Relaxed), 8);
     }
 }
+
+/// Under loom: a note that is read while others write has the key and the time of one writing.
+#[cfg(all(test, nova_model = "loom"))]
+mod model {
+    extern crate std;
+
+    use super::*;
+    use std::format;
+    use std::io::Write as _;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering as O};
+
+    use loom::thread;
+
+    /// A time whose two halves are the key.
+    fn time(key: u16) -> Instant {
+        Instant(u64::from(key) << 32 | u64::from(key))
+    }
+
+    fn whole(read: Option<(u16, Instant)>) {
+        assert!(read.is_none_or(|(key, at)| at == time(key)), "of two writings: {read:?}");
+    }
+
+    fn explore(name: &str, model: impl Fn(&Arc<Note>) + Send + Sync + 'static) {
+        let executions = Arc::new(AtomicU64::new(0));
+        let counted = executions.clone();
+        loom::model(move || {
+            counted.fetch_add(1, O::Relaxed);
+            let note = Arc::new(Note::new());
+            note.touch();
+            assert!(note.write(1, time(1), true));
+            model(&note);
+        });
+        let executions = executions.load(O::Relaxed);
+        let line = format!("model: {name} | threads 2 | preemptions unbounded | executions {executions}\n");
+        let _ = std::io::stdout().write_all(line.as_bytes());
+    }
+
+    #[test]
+    fn a_note_that_is_written_over_is_read_whole() {
+        explore("note-written-over", |note| {
+            let writer = note.clone();
+            let writer = thread::spawn(move || writer.write(2, time(2), false));
+            whole(note.read());
+            assert!(writer.join().expect("no panic"));
+            assert_eq!(note.read(), Some((2, time(2))));
+        });
+    }
+
+    #[test]
+    fn a_note_that_is_cleared_and_taken_again_is_read_whole() {
+        explore("note-taken-again", |note| {
+            let other = note.clone();
+            let other = thread::spawn(move || {
+                other.write(2, time(2), true);
+                whole(other.read());
+            });
+            note.clear();
+            note.write(3, time(3), true);
+            whole(note.read());
+            other.join().expect("no panic");
+            whole(note.read());
+        });
+    }
+}

@@ -62,9 +62,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         outside: &mut Outside,
         limit: Nanos,
     ) -> Result<Removed, RemoveError> {
-        let now = claim.get().map(|body| body.host.now());
-        self.shared.go(Transition::Remove, now).map_err(RemoveError::State)?;
-        self.shut(claim);
+        self.shut(claim, Transition::Remove).map_err(RemoveError::State)?;
         self.drain(claim, limit, Some(outside)).map_err(RemoveError::Blocked)?;
         let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
         let mut removed = Removed { lost: false, failed: None };
@@ -78,14 +76,23 @@ impl<D: Driver, const N: usize> Device<D, N> {
         Ok(removed)
     }
 
-    /// Lets nobody in any more, wakes who waits, and holds the interrupts back: a line that stays up
-    /// would be refused again and again while we wait.
-    pub(super) fn shut(&self, claim: &mut ClaimOf<'_, D, N>) {
+    /// Makes a transition after which nobody is let in; wakes who waits, and holds the interrupts back: a
+    /// line that stays up would be refused again and again while we wait.
+    pub(super) fn shut(
+        &self,
+        claim: &mut ClaimOf<'_, D, N>,
+        transition: Transition,
+    ) -> Result<(), IllegalTransition> {
+        let from = self.shared.state.go(transition)?;
+        // At once: whatever comes before it, a look at the clock included, is time for others to come in.
         claim.close();
+        let now = claim.get().map(|body| body.host.now());
+        self.shared.went(from, transition, now);
         self.shared.event.signal();
         if let Some(body) = claim.get() {
             body.registry.interrupts(false);
         }
+        Ok(())
     }
 
     /// Waits until nobody is inside; for a removal, which lends its `Outside`, removes the children as well.

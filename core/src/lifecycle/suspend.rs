@@ -34,9 +34,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         outside: &mut Outside,
         limit: Nanos,
     ) -> Result<(), SuspendError<D::Error>> {
-        let now = claim.get().map(|body| body.host.now());
-        self.shared.go(Transition::Suspend, now).map_err(SuspendError::State)?;
-        self.shut(claim);
+        self.shut(claim, Transition::Suspend).map_err(SuspendError::State)?;
         if let Err(blocker) = self.drain(claim, limit, None) {
             self.reopen(claim, outside)?;
             return Err(SuspendError::Blocked(blocker));
