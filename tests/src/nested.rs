@@ -244,7 +244,7 @@ impl NestedBench {
     /// What probe gives.
     pub fn probe_joined(&self, leaf: &Arc<LeafDevice>, bus: HubBus) -> Result<(), ProbeError<ToyError>> {
         let (host, _) = self.world.attach(&self.gpu);
-        leaf.probe(&mut Outside::new(), leaf.clone(), WithBus::new(host, |_| ()), bus)
+        leaf.probe(&mut Outside::new(), leaf.clone(), WithBus::new(host, |_| (), |_| ()), bus)
     }
 
     /// Lets a leaf join, and binds it.

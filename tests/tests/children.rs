@@ -292,9 +292,43 @@ fn l14_a_child_that_does_not_wake_up_leaves_the_others_in_use() {
     let trouble = ChildTrouble::Failed;
     assert_eq!(bench.hub.resume(outside), Err(SuspendError::Child { name: "leaf", trouble }));
     assert_eq!((bench.hub.state(), bench.leaves[0].state()), (State::Bound, State::Suspended));
+    // Half asleep is not asleep: its removal talks to the device, so the parent stays awake for it.
+    let trouble = ChildTrouble::HalfAsleep;
+    assert_eq!(bench.hub.suspend(outside, LIMIT), Err(SuspendError::Child { name: "leaf", trouble }));
+    assert_eq!(bench.hub.state(), State::Bound);
     fail(None);
     bench.leaves[0].resume(outside).expect("wakes up");
     bench.hub.remove(outside).expect("is removed");
+    bench.assert_clean();
+}
+
+#[test]
+fn a_child_joins_once_and_nobody_else_binds_with_its_hold() {
+    let bench = NestedBench::unbound(4, 2);
+    bench.probe_hub().expect("binds");
+    let bus = bench.join(&bench.leaves[0]).expect("joins");
+    assert_eq!(bench.join(&bench.leaves[0]).err(), Some(JoinError::Joined));
+    // With it, another child would be one that the parent does not know of.
+    assert_eq!(bench.probe_joined(&bench.leaves[1], bus), Err(ProbeError::ForeignHandle));
+    assert_eq!(bench.leaves[1].state(), State::Unbound);
+    bench.hub.remove(&mut Outside::new()).expect("nothing holds on any more");
+    bench.assert_clean();
+}
+
+#[test]
+fn l10_the_limit_is_for_parent_and_children_together() {
+    let bench = NestedBench::new(100, 2);
+    let outside = &mut Outside::new();
+    let client = bench.leaf_client().expect("opens");
+    let took = client.call(outside, |_| {
+        let before = bench.world.now();
+        bench.hub.remove_within(&mut Outside::new(), LIMIT).expect_err("a client is inside");
+        Ok(bench.world.now().since(before))
+    });
+    let took = took.expect("was let in");
+    assert!(took >= LIMIT && took < LIMIT + LIMIT, "{took}");
+    drop(client);
+    bench.hub.remove(outside).expect("goes on");
     bench.assert_clean();
 }
 

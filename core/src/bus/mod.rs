@@ -74,6 +74,12 @@ pub trait Bus {
     /// Whatever the medium reports.
     fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Self::Error>;
 
+    /// Whether the device cell at this address may use the bus. One that was made for a certain device says
+    /// so; most were not.
+    fn is_for(&self, _device: *const ()) -> bool {
+        true
+    }
+
     /// What the bus itself knows of the device, without an access. A bus that goes through another device
     /// knows; most do not, and for them it is live.
     fn condition(&self) -> Condition {
@@ -118,6 +124,9 @@ impl<B: Bus + ?Sized> Bus for &B {
     #[inline(always)]
     fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Self::Error> {
         (**self).write32(at, value)
+    }
+    fn is_for(&self, device: *const ()) -> bool {
+        (**self).is_for(device)
     }
     fn condition(&self) -> Condition {
         (**self).condition()

@@ -127,7 +127,8 @@ pub trait Host: Clock + Log + Sized + Send + Sync + 'static {
     /// entry a look at the clock and a few atomic instructions; without it, nothing.
     const KEEP_ROLL: bool = false;
 
-    /// The time for the roll: any look at the clock that is cheap, though it may be some milliseconds old.
+    /// The time for the roll and the history: any look at the clock that is cheap, though it may be some
+    /// milliseconds old.
     fn coarse_now(&self) -> Instant {
         self.now()
     }

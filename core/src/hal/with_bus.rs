@@ -11,19 +11,21 @@ use crate::bus::Bus;
 /// This is what a child runs in: the same world as its parent, with a
 /// [`Parent`](crate::lifecycle::Parent) as its bus; and a driver whose bus is wrapped in a decorator.
 ///
-/// Two things of the host are not passed on. [`Host::isolate`], because a bus mastering device is switched off
-/// by the driver it belongs to, and a child is only a part of one; and [`Host::removal_requested`] goes to
-/// the function given, because the host would remove the device it knows, which is the parent.
+/// Two things of the host go to functions that are given, because the host knows one device, and that is the
+/// parent: [`Host::removal_requested`] and [`Host::isolate`]. What isolates a child takes away what the child
+/// alone can reach of memory (its IOMMU mappings); a decorator of a whole device passes `Host::isolate` itself.
 pub struct WithBus<H, B> {
     host: H,
     removal_requested: fn(&H),
+    isolate: fn(&H),
     bus: PhantomData<fn() -> B>,
 }
 
 impl<H: Host, B> WithBus<H, B> {
-    /// This host, with another bus. `removal_requested` is called inside the gate, from any context.
-    pub const fn new(host: H, removal_requested: fn(&H)) -> Self {
-        Self { host, removal_requested, bus: PhantomData }
+    /// This host, with another bus. `removal_requested` is called inside the gate, from any context; `isolate`
+    /// between quiescing and freeing.
+    pub const fn new(host: H, removal_requested: fn(&H), isolate: fn(&H)) -> Self {
+        Self { host, removal_requested, isolate, bus: PhantomData }
     }
 
     /// The host itself.
@@ -86,6 +88,9 @@ impl<H: Host, B: Bus + Send + Sync + 'static> Host for WithBus<H, B> {
     }
     fn removal_requested(&self) {
         (self.removal_requested)(&self.host);
+    }
+    fn isolate(&self) {
+        (self.isolate)(&self.host);
     }
     fn pci_config(&self, offset: u16) -> Option<u32> {
         self.host.pci_config(offset)

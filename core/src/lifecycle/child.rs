@@ -10,6 +10,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::Deref;
 
 use heapless::Vec;
 
@@ -20,7 +21,7 @@ use super::history::EventKind;
 use super::registry::EntryRow;
 use super::remove::{Blocker, RemoveError, Removed};
 use super::suspend::SuspendError;
-use super::token::{Bound, Parts};
+use super::token::{Bound, NoSleep, Parts};
 use super::visitors::{Label, Visitor};
 use super::{BusOf, Driver, Failure, Outside, Refused, State};
 use crate::bus::{Bus, Condition, Io, Offset};
@@ -105,9 +106,9 @@ where
             return Err(JoinError::Refused(Refused::NoSuchEntry));
         };
         let hold = Hold::take(parent, &visit).ok_or(JoinError::Full)?;
-        let since = body.host.now();
+        let since = body.host.coarse_now();
         let child = Child { lane: class.id, since, handle: child };
-        let link = body.children.add(child).ok_or(JoinError::Full)?;
+        let link = body.children.add(child)?;
         device.shared.ring.add(Some(since), EventKind::ChildJoined);
         // From here on, dropping it takes everything back.
         let joined = Self { hold, link, line: device.roll.write(lane, since), driver: PhantomData };
@@ -132,7 +133,8 @@ where
     /// It is as good as in one of the parent's own callbacks, with one difference: the parent may be in
     /// the middle of removing its children. Then nothing of it has been taken down yet, but what is
     /// queued there does not run any more.
-    pub fn token(&self) -> Bound<'_, P> {
+    /// It is that of a context that may not sleep, because the child's may be one.
+    pub fn token(&self) -> Bound<'_, P, NoSleep> {
         Bound::new(self.parts())
     }
 
@@ -153,7 +155,7 @@ where
 {
     fn drop(&mut self) {
         let body = self.hold.value();
-        let now = body.host.now();
+        let now = body.host.coarse_now();
         // The handle goes outside of the lock: it may be the child's last.
         drop(body.children.take(self.link));
         let device: &Device<P, N> = self.hold.anchor();
@@ -193,6 +195,10 @@ where
     #[inline(always)]
     fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Self::Error> {
         self.hold.value().bus.write32(at, value)
+    }
+
+    fn is_for(&self, device: *const ()) -> bool {
+        self.hold.value().children.is_of(self.link, device)
     }
 
     fn condition(&self) -> Condition {
@@ -251,13 +257,26 @@ impl<H: Host> Children<H> {
         Self(Lock::new(List { next: 0, links: Vec::new() }))
     }
 
-    fn add(&self, child: Child<H>) -> Option<u32> {
-        self.0.with(|list| {
+    fn add(&self, child: Child<H>) -> Result<u32, JoinError> {
+        let added = self.0.with(|list| {
             let id = list.next;
+            if list.links.iter().any(|link| is_same(&link.child.handle, &child.handle)) {
+                return Err((JoinError::Joined, child));
+            }
             // Wraps after 2^32 children; at most eight of them are there at a time.
             list.next = id.wrapping_add(1);
-            list.links.push(Link { id, slept: false, child }).ok()?;
-            Some(id)
+            let link = Link { id, slept: false, child };
+            list.links.push(link).map(|()| id).map_err(|link| (JoinError::Full, link.child))
+        });
+        // The handle of one that is refused goes here, outside of the lock.
+        added.map_err(|(error, _child)| error)
+    }
+
+    /// Whether this link is of the device at this address.
+    fn is_of(&self, id: u32, device: *const ()) -> bool {
+        self.0.with(|list| {
+            let mut links = list.links.iter();
+            links.any(|link| link.id == id && core::ptr::addr_eq(&raw const *link.child.handle, device))
         })
     }
 
@@ -281,6 +300,11 @@ impl<H: Host> Children<H> {
     }
 }
 
+/// Whether two handles are of one device.
+fn is_same<T: Deref>(one: &T, other: &T) -> bool {
+    core::ptr::addr_eq(&raw const **one, &raw const **other)
+}
+
 /// Children, each with a handle that keeps its device.
 pub(super) struct Family<H: Host>(Vec<Link<H>, CHILDREN>);
 
@@ -295,12 +319,13 @@ impl<H: Host> Family<H> {
 
 impl<D: Driver, const N: usize> Body<D, N> {
     /// Removes the children that are there, last joined first. Gives one that did not go in time.
-    pub(super) fn remove_children(&self, outside: &mut Outside, limit: Nanos) -> Option<Blocker> {
+    pub(super) fn remove_children(&self, outside: &mut Outside, left: impl Fn() -> Nanos) -> Option<Blocker> {
         for link in self.children.all().0.iter().rev() {
             // Otherwise it is gone; or not bound yet, or somebody else is at it: the next look will tell.
-            if let Err(RemoveError::Blocked(blocker)) = link.child.handle.remove_part(outside, limit) {
+            if let Err(RemoveError::Blocked(blocker)) = link.child.handle.remove_part(outside, left()) {
                 let child = self.class(link).map(|label| label.name);
-                return Some(Blocker { child, ..blocker });
+                // Of the innermost, if it is a child's child.
+                return Some(Blocker { child: blocker.child.or(child), ..blocker });
             }
         }
         None
@@ -319,8 +344,10 @@ impl<D: Driver, const N: usize> Body<D, N> {
         outside: &mut Outside,
         limit: Nanos,
     ) -> Result<(), SuspendError<D::Error>> {
+        let start = self.host.now();
         for link in self.children.all().0.iter().rev() {
-            let slept = link.child.handle.suspend_part(outside, limit);
+            let left = limit.minus(self.host.now().since(start));
+            let slept = self.patiently(left, || link.child.handle.suspend_part(outside, left));
             let slept = slept.map_err(|trouble| self.trouble(link, trouble))?;
             self.children.mark(link.id, slept == Slept::Now);
         }
@@ -332,12 +359,27 @@ impl<D: Driver, const N: usize> Body<D, N> {
     pub(super) fn resume_children(&self, outside: &mut Outside) -> Result<(), SuspendError<D::Error>> {
         let mut result = Ok(());
         for link in self.children.all().0.iter().filter(|link| link.slept) {
-            self.children.mark(link.id, false);
-            if let Err(trouble) = link.child.handle.resume_part(outside) {
-                result = result.and(Err(self.trouble(link, trouble)));
+            match self.patiently(D::Host::REMOVE_LIMIT, || link.child.handle.resume_part(outside)) {
+                Ok(()) => self.children.mark(link.id, false),
+                Err(trouble) => result = result.and(Err(self.trouble(link, trouble))),
             }
         }
         result
+    }
+
+    /// Asks again while another thread has the child's claim: who only looks has it for a moment.
+    fn patiently<T>(
+        &self,
+        limit: Nanos,
+        mut ask: impl FnMut() -> Result<T, ChildTrouble>,
+    ) -> Result<T, ChildTrouble> {
+        let start = self.host.now();
+        loop {
+            match ask() {
+                Err(ChildTrouble::Busy) if self.host.now().since(start) < limit => self.host.relax(),
+                answer => return answer,
+            }
+        }
     }
 
     fn trouble(&self, link: &Link<D::Host>, trouble: ChildTrouble) -> SuspendError<D::Error> {
@@ -370,13 +412,18 @@ impl<D: Driver, const N: usize> Part for Device<D, N> {
         // Asked with the claim: one who is just waking up looks asleep until it is done.
         let mut claim = self.cell.claim().ok_or(ChildTrouble::Busy)?;
         if self.state() == State::Suspended {
-            return Ok(Slept::Already);
+            let asleep = self.shared.is_asleep();
+            return if asleep { Ok(Slept::Already) } else { Err(ChildTrouble::HalfAsleep) };
         }
         self.put_to_sleep(&mut claim, outside, limit).map(|()| Slept::Now).map_err(ChildTrouble::of)
     }
 
     fn resume_part(&self, outside: &mut Outside) -> Result<(), ChildTrouble> {
-        self.resume(outside).map_err(ChildTrouble::of)
+        match self.resume(outside) {
+            // Somebody else has woken it.
+            Err(SuspendError::State(illegal)) if illegal.state == State::Bound => Ok(()),
+            woken => woken.map_err(ChildTrouble::of),
+        }
     }
 }
 
@@ -391,6 +438,8 @@ pub enum ChildTrouble {
     Blocked(Blocker),
     /// It is gone.
     Gone,
+    /// One of its steps did not go to sleep or wake up, so it is neither in use nor asleep.
+    HalfAsleep,
     /// It is not bound (yet).
     NotBound,
     /// Another thread is probing, suspending or removing it.
@@ -415,6 +464,7 @@ impl fmt::Display for ChildTrouble {
             Self::Failed => f.write_str("its driver failed"),
             Self::Blocked(blocker) => blocker.fmt(f),
             Self::Gone => f.write_str("it is gone; remove it"),
+            Self::HalfAsleep => f.write_str("it is half asleep; resume or remove it"),
             Self::NotBound => f.write_str("it is just coming or going; try again"),
             Self::Busy => f.write_str("another thread is probing, suspending or removing it; try again"),
         }
@@ -428,6 +478,8 @@ impl fmt::Display for ChildTrouble {
 pub enum JoinError {
     /// The parent lets nobody in.
     Refused(Refused),
+    /// This child has joined already.
+    Joined,
     /// The parent has as many children as it can have.
     Full,
 }
@@ -436,6 +488,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refused) => write!(f, "the parent: {refused}"),
+            Self::Joined => f.write_str("this device has joined the parent already; remove it first"),
             Self::Full => write!(f, "the parent has {CHILDREN} children already; remove one first"),
         }
     }

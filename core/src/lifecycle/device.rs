@@ -9,7 +9,7 @@ use super::token::{Bound, HostClock, MaySleep, NoSleep, Parts};
 use super::visitors::{Labels, Roll};
 use super::{BusOf, Driver, Failure, Refused, teardown};
 use crate::bus::{Bus as _, Condition};
-use crate::hal::{Clock, Entrant, Event, Host, Instant, Outcome, Ticket};
+use crate::hal::{Entrant, Event, Host, Instant, Outcome, Ticket};
 use crate::sync::{self, AtomicBool, AtomicU32, Ordering, fence};
 
 pub(super) type GateOf<D, const N: usize> = <<D as Driver>::Host as Host>::Gate<N>;
@@ -98,7 +98,7 @@ impl<H: Host> Shared<H> {
     /// waits for those that came before.
     fn end_binding(&self, transition: Transition, host: Option<&H>) {
         // Legal, because the claim keeps everybody else from changing the state.
-        let _ = self.go(transition, host.map(Clock::now));
+        let _ = self.go(transition, host.map(Host::coarse_now));
         // With the fence in `lose`: either that call sees the transition, or this one sees that call.
         fence(Ordering::SeqCst);
         // A few atomic instructions each, on another thread; nothing blocks in there.
@@ -163,7 +163,7 @@ impl<H: Host> Shared<H> {
     }
     pub(super) fn request_removal(&self, host: &H) {
         if !self.removal.swap(true, Ordering::Relaxed) {
-            self.ring.add(Some(host.now()), EventKind::RemovalRequested);
+            self.ring.add(Some(host.coarse_now()), EventKind::RemovalRequested);
             host.removal_requested();
         }
     }
@@ -225,21 +225,28 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shared.losing.fetch_add(1, Ordering::Relaxed);
         // With the fence in `end_binding`: either that side sees this call, or this one its transition.
         fence(Ordering::SeqCst);
-        let mut children = None;
+        let mut visit = None;
         if !matches!(self.state(), State::Unbound | State::Removed) {
             self.shared.set_gone();
             // With the fence in `open`: either the device is found bound here, or the loss there.
             fence(Ordering::SeqCst);
-            // Through the gate; where that is closed, whoever opens it or removes the device tells them.
-            children = self.cell.enter(0).and_then(|visit| Some(visit.as_ref()?.children.all()));
+            // To get at the children; where the gate is closed, who opens it or removes the device tells them.
+            visit = self.cell.enter(0);
             if self.shared.go(Transition::Lose, None).is_ok() {
                 self.cell.close();
             }
         }
         self.shared.losing.fetch_sub(1, Ordering::Release);
-        // Not counted, and not inside: a host may let others run here, and a waiter that wakes up for
-        // nothing does no harm. A child asks its own parent, so one that is of another by now is not hit.
+        // From here on not counted: locks are taken, and a host may let others run.
+        let children = visit.as_ref().and_then(|visit| visit.as_ref()).map(|body| {
+            // The gate is closed: a line that stays up would knock until the removal.
+            body.registry.interrupts(false);
+            body.children.all()
+        });
+        drop(visit);
+        // A waiter that wakes up for nothing does no harm.
         self.shared.event.signal();
+        // A child asks its own parent, so one that is of another by now is not hit.
         if let Some(children) = children {
             children.tell();
         }
@@ -264,6 +271,10 @@ impl<D: Driver, const N: usize> Device<D, N> {
             }
         }
         body.registry.interrupts(true);
+        if self.state() != State::Bound {
+            // Lost meanwhile: the one who lost it may have switched them off before this switched them on.
+            body.registry.interrupts(false);
+        }
         // The parent may have been lost while this gate was closed to the one who tells.
         self.ask_parent(body);
         self.settle(&body.host);
@@ -341,6 +352,9 @@ impl<D: Driver, const N: usize> Drop for Device<D, N> {
     fn drop(&mut self) {
         self.cell.close();
         if let Some(body) = self.cell.get_mut() {
+            if body.bus.condition() == Condition::Gone {
+                self.shared.set_gone();
+            }
             teardown::take_down(body, &self.shared, !self.shared.is_asleep());
         }
     }

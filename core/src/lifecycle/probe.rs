@@ -12,7 +12,7 @@ use super::step::Step;
 use super::teardown;
 use super::token::{Bound, Parts, Starting};
 use super::{BusOf, Driver, Failure, Outside};
-use crate::bus::Io;
+use crate::bus::{Bus as _, Io};
 use crate::hal::{Callback, Clock as _, Host, Ticket};
 
 impl<D: Driver, const N: usize> Device<D, N> {
@@ -31,7 +31,8 @@ impl<D: Driver, const N: usize> Device<D, N> {
         host: D::Host,
         bus: BusOf<D>,
     ) -> Result<(), ProbeError<D::Error>> {
-        if !core::ptr::addr_eq(&raw const *handle, self) {
+        let own = core::ptr::addr_eq(&raw const *handle, self);
+        if !own || !bus.is_for((&raw const *self).cast()) {
             return Err(ProbeError::ForeignHandle);
         }
         let mut claim = self.cell.claim().ok_or(ProbeError::Busy)?;
@@ -41,7 +42,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         }
         // Before the transition: until then a `lose` does nothing, and cannot be undone by the reset.
         let generation = self.shared.begin_binding().ok_or(ProbeError::Exhausted)?;
-        self.shared.go(Transition::Probe, Some(host.now())).map_err(ProbeError::State)?;
+        self.shared.go(Transition::Probe, Some(host.coarse_now())).map_err(ProbeError::State)?;
         let result = self.set_up(&mut claim, handle, host, bus, generation);
         if let Err(error) = &result {
             if error.is_gone() {
@@ -62,8 +63,13 @@ impl<D: Driver, const N: usize> Device<D, N> {
     ) -> Result<(), ProbeError<D::Error>> {
         let driver = |step| move |error| ProbeError::Driver { step, error };
         let data = D::attach(Io::new(&bus), &host).map_err(driver("attach"))?;
-        // The gate has been closed since the last removal; at most somebody is being turned away.
+        // The gate has been closed since the last removal; at most somebody is being turned away, or the
+        // gate cannot tell.
+        let start = host.coarse_now();
         while !claim.drained() {
+            if host.now().since(start) >= D::Host::REMOVE_LIMIT {
+                return Err(ProbeError::Busy);
+            }
             host.relax();
         }
         let slot = claim.exclusive().ok_or(ProbeError::Busy)?;
@@ -87,7 +93,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         if self.shared.is_gone() {
             return Err(ProbeError::Gone);
         }
-        let now = body.host.now();
+        let now = body.host.coarse_now();
         self.shared.go(Transition::Bind, Some(now)).map_err(ProbeError::State)?;
         self.open(claim);
         if let Some(body) = claim.get() {
@@ -102,6 +108,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         // The gate has not been opened, and was seen empty before the body was put in.
         let mut body = claim.exclusive().and_then(Option::take);
         if let Some(body) = &mut body {
+            self.ask_parent(body);
             teardown::take_down(body, &self.shared, true);
         }
         self.shared.end(body, Transition::Unwind);
@@ -273,7 +280,7 @@ pub enum ProbeError<E> {
     State(IllegalTransition),
     /// Another thread is probing, suspending or removing the device.
     Busy,
-    /// The handle is of another device.
+    /// The handle is of another device, or the bus is for another one: a child joined, and this is not it.
     ForeignHandle,
     /// The device has been bound 2^32 - 1 times; make a new one.
     Exhausted,

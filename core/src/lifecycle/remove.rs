@@ -8,6 +8,7 @@ use super::state::{IllegalTransition, State, Transition};
 use super::teardown;
 use super::visitors::{Label, Visitor};
 use super::{Driver, Outside};
+use crate::bus::{Bus as _, Condition};
 use crate::hal::{Clock as _, Event as _, Host, Nanos};
 
 impl<D: Driver, const N: usize> Device<D, N> {
@@ -46,14 +47,22 @@ impl<D: Driver, const N: usize> Device<D, N> {
         outside: &mut Outside,
         limit: Nanos,
     ) -> Result<Option<Removed>, RemoveError> {
+        // Without the claim first: one who only asks is in nobody's way.
+        if !self.removal_is_due() {
+            return Ok(None);
+        }
         // The claim keeps the binding as it is between the look and the removal.
         let mut claim = self.cell.claim().ok_or(RemoveError::Busy)?;
-        let due = match self.state() {
+        if self.removal_is_due() { self.take_apart(&mut claim, outside, limit).map(Some) } else { Ok(None) }
+    }
+
+    fn removal_is_due(&self) -> bool {
+        match self.state() {
             State::Removing => true,
+            // Not bound yet: asked for while it is being opened, or not at all.
             State::Bound | State::Suspended | State::Lost => self.removal_requested(),
             State::Unbound | State::Probing | State::Removed => false,
-        };
-        if due { self.take_apart(&mut claim, outside, limit).map(Some) } else { Ok(None) }
+        }
     }
 
     fn take_apart(
@@ -68,7 +77,9 @@ impl<D: Driver, const N: usize> Device<D, N> {
         let mut removed = Removed { lost: false, failed: None };
         if let Some(body) = slot.as_mut() {
             self.ask_parent(body);
-            removed.failed = teardown::take_down(body, &self.shared, !self.shared.is_asleep());
+            // Not to be touched either while it is part of a device that sleeps.
+            let live = !self.shared.is_asleep() && body.bus.condition() != Condition::Asleep;
+            removed.failed = teardown::take_down(body, &self.shared, live);
         }
         removed.lost = self.shared.is_gone();
         self.shared.end(slot.take(), Transition::Finish);
@@ -86,7 +97,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         let from = self.shared.state.go(transition)?;
         // At once: whatever comes before it, a look at the clock included, is time for others to come in.
         claim.close();
-        let now = claim.get().map(|body| body.host.now());
+        let now = claim.get().map(|body| body.host.coarse_now());
         self.shared.went(from, transition, now);
         self.shared.event.signal();
         if let Some(body) = claim.get() {
@@ -103,12 +114,12 @@ impl<D: Driver, const N: usize> Device<D, N> {
         mut outside: Option<&mut Outside>,
     ) -> Result<(), Blocker> {
         let start = claim.get().map(|body| body.host.now());
-        let mut seen = None;
+        let (mut seen, mut late) = (None, false);
         loop {
             let waited = |body: &Body<D, N>| body.host.now().since(start.unwrap_or_default());
             let mut child = None;
             if let (Some(body), Some(outside)) = (claim.get(), outside.as_deref_mut()) {
-                child = body.remove_children(outside, limit.minus(waited(body)));
+                child = body.remove_children(outside, || limit.minus(waited(body)));
             }
             // Whoever joins is inside, so once nobody is, the look at the children was at the last of them.
             if claim.drained() && !(outside.is_some() && claim.held()) {
@@ -126,10 +137,13 @@ impl<D: Driver, const N: usize> Device<D, N> {
             }
             let waited = waited(body);
             if waited >= limit {
-                if let Some(blocker) = child.or_else(|| self.blocker(body, lane, waited)) {
+                let held = outside.is_some();
+                if let Some(blocker) = child.or_else(|| self.blocker(body, lane, held, waited, late)) {
                     self.tell(body, EventKind::GaveUp);
                     return Err(blocker);
                 }
+                // They have left by now; the next look is the last.
+                late = true;
             }
             body.host.relax();
         }
@@ -139,21 +153,31 @@ impl<D: Driver, const N: usize> Device<D, N> {
         Ok(())
     }
 
-    /// Whom a drain waits for: who is inside of `lane`, or a child. `None` if they have left by now.
-    fn blocker(&self, body: &Body<D, N>, lane: Option<usize>, waited: Nanos) -> Option<Blocker> {
+    /// Whom a drain waits for: who is inside of `lane`, or a child that holds on. `None` if they have left by
+    /// now, except if that was `late`ly the answer already.
+    fn blocker(
+        &self,
+        body: &Body<D, N>,
+        lane: Option<usize>,
+        held: bool,
+        waited: Nanos,
+        late: bool,
+    ) -> Option<Blocker> {
+        let unknown = late.then(|| Label::UNKNOWN.visitor(None));
         let who = match lane {
             Some(lane) => {
                 let label = body.registry.labels.get(lane).copied().flatten();
                 // A lane without an entry: a gate that cannot rule out that somebody is inside says so too.
                 label.unwrap_or(Label::UNKNOWN).visitor(self.since(lane))
             }
-            None => body.holder()?,
+            None if held => body.holder().or(unknown)?,
+            None => unknown?,
         };
         Some(Blocker { who, waited, child: None })
     }
 
     fn tell(&self, body: &Body<D, N>, what: EventKind) {
-        self.shared.ring.add(Some(body.host.now()), what);
+        self.shared.ring.add(Some(body.host.coarse_now()), what);
     }
 }
 

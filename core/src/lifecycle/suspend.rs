@@ -35,23 +35,32 @@ impl<D: Driver, const N: usize> Device<D, N> {
         limit: Nanos,
     ) -> Result<(), SuspendError<D::Error>> {
         self.shut(claim, Transition::Suspend).map_err(SuspendError::State)?;
+        let start = claim.get().map(|body| body.host.now());
         if let Err(blocker) = self.drain(claim, limit, None) {
-            self.reopen(claim, outside)?;
-            return Err(SuspendError::Blocked(blocker));
+            return Err(self.back(claim, outside, SuspendError::Blocked(blocker)));
         }
         let Some(body) = claim.get() else { return Err(SuspendError::Busy) };
         // Nobody is inside, so nobody joins any more.
+        let limit = start.map_or(limit, |start| limit.minus(body.host.now().since(start)));
         let slept = body.suspend_children(outside, limit).and_then(|()| self.sleep(body));
         if self.gone(body, slept.as_ref().err()) {
             return Err(SuspendError::Gone);
         }
         match slept {
             Ok(()) | Err(SuspendError::Stuck { .. }) => slept,
-            Err(error) => {
-                self.reopen(claim, outside)?;
-                Err(error)
-            }
+            Err(error) => Err(self.back(claim, outside, error)),
         }
+    }
+
+    /// Takes the device back into use after `error`, which is the one to tell, except if it is gone now.
+    fn back(
+        &self,
+        claim: &mut ClaimOf<'_, D, N>,
+        outside: &mut Outside,
+        error: SuspendError<D::Error>,
+    ) -> SuspendError<D::Error> {
+        let reopened = self.reopen(claim, outside);
+        reopened.err().filter(SuspendError::is_gone).unwrap_or(error)
     }
 
     /// Wakes the device up and lets parked entries run.
@@ -85,7 +94,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         claim: &mut ClaimOf<'_, D, N>,
         outside: &mut Outside,
     ) -> Result<(), SuspendError<D::Error>> {
-        let now = claim.get().map(|body| body.host.now());
+        let now = claim.get().map(|body| body.host.coarse_now());
         // Not legal only when the device was lost meanwhile.
         self.shared.go(Transition::Resume, now).map_err(|_| SuspendError::Gone)?;
         self.open(claim);

@@ -25,7 +25,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         for (key, since) in rolled {
             let who = self.label(usize::from(key) - 1).map(|label| label.visitor(Some(since)));
             // As many places in the roll as in the answer.
-            visitors.extend(who);
+            let _ = who.map(|who| visitors.push(who));
         }
         let mut from = 0;
         while let Some(lane) = self.cell.busy(from) {

@@ -128,7 +128,7 @@ pub fn child_of(parent: &World) -> (Arc<World>, Arc<LeafDevice>) {
 /// [`NotBound`].
 pub fn bind(world: &Arc<World>, leaf: &Arc<LeafDevice>, parent: &Arc<ModelDevice>) -> Result<(), NotBound> {
     let bus = Parent::join(parent, &Model::CHILD, leaf.clone()).map_err(NotBound::Join)?;
-    let host = WithBus::new(world.host(false), |host: &ModelHost| host.world.request());
+    let host = WithBus::new(world.host(false), |host: &ModelHost| host.world.request(), |_| ());
     leaf.probe(&mut Outside::new(), leaf.clone(), host, bus).map_err(NotBound::Probe)
 }
 

@@ -34,7 +34,8 @@ pub use sharded::{Place, ShardedGate};
 /// Parking relies on one thing more: a sequentially consistent fence, then `enter`, on one side, and
 /// `open`, then such a fence, on the other, are ordered like plain atomic accesses would be.
 ///
-/// `nova_backends::conformance::gate` tests all of this; a new gate passes it.
+/// `nova_backends::conformance::gate` tests what can be seen by running: a new gate passes it. What only another
+/// processor would show (promise 4 and parking above all) is for a model checker: `tests/model`.
 pub unsafe trait Gate: Send + Sync {
     /// A closed gate with nobody inside.
     const NEW: Self;
