@@ -31,6 +31,9 @@ use crate::sync::{Ordering, fence};
 /// Children a device has at most at a time.
 pub const CHILDREN: usize = 8;
 
+/// How long resume asks again for a child that another thread has the claim of.
+const PATIENCE: Nanos = Nanos::from_millis(10);
+
 /// A device as its parent sees it. Every [`Device`] is one.
 pub trait Part {
     /// The parent's hardware is gone: draws the consequences.
@@ -359,7 +362,7 @@ impl<D: Driver, const N: usize> Body<D, N> {
     pub(super) fn resume_children(&self, outside: &mut Outside) -> Result<(), SuspendError<D::Error>> {
         let mut result = Ok(());
         for link in self.children.all().0.iter().filter(|link| link.slept) {
-            match self.patiently(D::Host::REMOVE_LIMIT, || link.child.handle.resume_part(outside)) {
+            match self.patiently(PATIENCE, || link.child.handle.resume_part(outside)) {
                 Ok(()) => self.children.mark(link.id, false),
                 Err(trouble) => result = result.and(Err(self.trouble(link, trouble))),
             }
