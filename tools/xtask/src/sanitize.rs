@@ -66,8 +66,8 @@ const LEAKY: &str = "allow_addr2line=1:detect_leaks=0";
 
 /// What starts threads; everything else runs in the deterministic world, on one.
 const THREADED: Suites = Suites {
-    packages: &["nova-core", "nova-backends", "nova-vfio-glue", "nova-sim-glue"],
-    targets: &["--lib", "--test=sysfs", "--test=threads", "--test=host_conformance"],
+    packages: &["nova-core", "nova-backends", "nova-vfio-glue", "nova-sim-glue", "nova-tests"],
+    targets: &["--lib", "--test=sysfs", "--test=threads", "--test=host_conformance", "--test=gates"],
 };
 
 /// The suites of the crates that have `unsafe`, and the contract's. By name, because what runs the compiler
@@ -83,6 +83,7 @@ const MEMORY: Suites = Suites {
         "--test=world",
         "--test=threads",
         "--test=host_conformance",
+        "--test=gates",
         "--test=contract",
         "--test=children",
         "--test=diagnosis",
