@@ -42,8 +42,10 @@ fn l07_children_go_first_and_the_last_that_joined_is_the_first() {
     let leaf = ["down leaf", "drop leaf"];
     assert_eq!(log(), [&leaf[..], &leaf[..], &["down hub", "drop hub"]].concat());
     assert_eq!([bench.leaves[0].state(), bench.leaves[1].state()], [State::Removed; 2]);
-    let left = bench.hub.history().iter().filter(|event| event.what == EventKind::ChildLeft).count();
-    assert_eq!(left, 2);
+    let history = bench.hub.history();
+    for what in [EventKind::ChildJoined, EventKind::ChildLeft] {
+        assert_eq!(history.iter().filter(|event| event.what == what).count(), 2, "{history:?}");
+    }
     bench.run(20);
     bench.world.expect_no_access(&bench.gpu);
     bench.run(20);

@@ -433,7 +433,10 @@ fn l14_what_was_parked_in_one_binding_does_not_run_in_the_next() {
     bench.probe().expect("binds");
     let at_once = only(&toy::read(), &["run"]);
     assert_eq!(at_once, Vec::<String>::new(), "something parked earlier ran inside probe");
+    toy::read();
     bench.device.remove(&mut Outside::new()).expect("is removed");
+    let lines = only(&toy::read(), &["lost", "down"]);
+    assert_eq!(lines, ["down third", "down second", "down first"], "still thought to be asleep");
     bench.assert_clean(0);
 }
 
@@ -539,6 +542,22 @@ fn l15_a_blocked_waiter_wakes_up_when_the_device_is_removed() {
     assert!(ok, "the waiter delayed the removal");
     assert!(bench.world.now().since(when) < Nanos::from_millis(1), "the waiter slept on");
     assert!(looks.load(Ordering::Relaxed) <= 4, "the waiter was busy");
+    bench.assert_clean(1);
+}
+
+#[test]
+fn l09_a_blocked_waiter_wakes_up_when_the_device_is_lost() {
+    let bench = ToyBench::new(151, Plan::default());
+    bench.probe().expect("binds");
+    let client = bench.client().expect("opens");
+    let (device, at) = (bench.device.clone(), bench.world.now() + Nanos::from_millis(1));
+    bench.world.post(at, "lose", move |_| device.lose());
+    let until = at + Nanos::from_secs(100);
+    let clock = nova_tests::bench::WorldClock(&bench.world);
+    let waited = client.wait(&mut Outside::new(), &clock, until, |_| Ok(None::<()>));
+    assert_eq!(waited, Err(SessionError::Refused(Refused::Lost)));
+    assert!(bench.world.now().since(at) < Nanos::from_millis(1), "the waiter slept on");
+    bench.device.remove(&mut Outside::new()).expect("is removed");
     bench.assert_clean(1);
 }
 
