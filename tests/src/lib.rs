@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod fault_loop;
 pub mod idle;
+pub mod machine;
 pub mod nested;
 pub mod schedule;
 pub mod toy;

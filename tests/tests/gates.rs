@@ -13,10 +13,10 @@ use nova_backends::gate::{AsymmetricGate, Fences, Mode, Process, ThreadPlace, mo
 use nova_core::lifecycle::{CounterGate, Gate, ShardedGate};
 
 /// Lives of an arena's payload.
-const LIVES: u64 = 2_000;
+const LIVES: u32 = 2_000;
 
 /// Runs an arena: a thread for each visitor, the closer on this one.
-fn compete<G: Gate, const V: usize>(lanes: usize, lives: u64) -> Result<Summary, Broken> {
+fn compete<G: Gate, const V: usize>(lanes: usize, lives: u32) -> Result<Summary, Broken> {
     let arena = Box::new(Arena::<G, V>::new());
     thread::scope(|scope| {
         for number in 0..V {

@@ -1,13 +1,13 @@
 //! What several threads can see of a gate.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use nova_core::lifecycle::Gate;
 
 use crate::conformance::Broken;
 
 /// In the payload while it is "freed".
-const POISON: u64 = u64::MAX;
+const POISON: u32 = u32::MAX;
 /// Words of the payload, which a visitor must see all of or none.
 const WORDS: usize = 4;
 /// Calls of `relax` after which a role gives up: a gate that never empties must not hang its host.
@@ -29,14 +29,14 @@ const LOOKS: u32 = 32;
 #[derive(Debug)]
 pub struct Arena<G, const V: usize> {
     gate: G,
-    payload: [AtomicU64; WORDS],
+    payload: [AtomicU32; WORDS],
     marks: [Mark; V],
     /// Which life the payload is in, as far as the closer has told.
-    life: AtomicU64,
+    life: AtomicU32,
     stop: AtomicBool,
     /// What was found first.
     broken: AtomicU32,
-    taken: AtomicU64,
+    taken: AtomicU32,
 }
 
 /// A visitor's words, on cache lines of their own: they shall not slow down the race.
@@ -44,18 +44,18 @@ pub struct Arena<G, const V: usize> {
 #[repr(align(128))]
 struct Mark {
     /// Visits that the closer has not taken yet. Written behind the gate only.
-    fresh: AtomicU64,
+    fresh: AtomicU32,
     /// All visits. The visitor's own.
-    total: AtomicU64,
+    total: AtomicU32,
 }
 
 /// How much happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     /// Visits that were let in.
-    pub visits: u64,
+    pub visits: u32,
     /// Lives of the payload.
-    pub lives: u64,
+    pub lives: u32,
 }
 
 const WHY: [&str; 6] = [
@@ -78,12 +78,12 @@ impl<G: Gate, const V: usize> Arena<G, V> {
     pub const fn new() -> Self {
         Self {
             gate: G::NEW,
-            payload: [const { AtomicU64::new(POISON) }; WORDS],
-            marks: [const { Mark { fresh: AtomicU64::new(0), total: AtomicU64::new(0) } }; V],
-            life: AtomicU64::new(0),
+            payload: [const { AtomicU32::new(POISON) }; WORDS],
+            marks: [const { Mark { fresh: AtomicU32::new(0), total: AtomicU32::new(0) } }; V],
+            life: AtomicU32::new(0),
             stop: AtomicBool::new(false),
             broken: AtomicU32::new(0),
-            taken: AtomicU64::new(0),
+            taken: AtomicU32::new(0),
         }
     }
 
@@ -110,7 +110,7 @@ impl<G: Gate, const V: usize> Arena<G, V> {
     }
 
     /// What a visitor does inside. A signal handler may do it as well, with a mark of its own.
-    fn inside(&self, mark: &Mark, known: u64) {
+    fn inside(&self, mark: &Mark, known: u32) {
         let [first, others @ ..] = &self.payload;
         let seen = first.load(Ordering::Relaxed);
         let fresh = mark.fresh.load(Ordering::Relaxed);
@@ -119,9 +119,9 @@ impl<G: Gate, const V: usize> Arena<G, V> {
         } else if seen < known || others.iter().any(|word| word.load(Ordering::Relaxed) != seen) {
             self.found(TORN);
         }
-        mark.fresh.store(fresh + 1, Ordering::Relaxed);
+        mark.fresh.store(fresh.wrapping_add(1), Ordering::Relaxed);
         // Only this visitor's, so it need not be behind the gate.
-        mark.total.store(mark.total.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        mark.total.store(mark.total.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// One visit, for roles that the host makes up itself, as a signal handler. False if it was refused.
@@ -136,7 +136,7 @@ impl<G: Gate, const V: usize> Arena<G, V> {
 
     /// The closer: so many lives, and the end of all visitors. `relax` is called when there is somebody to
     /// wait for.
-    pub fn close(&self, lives: u64, mut relax: impl FnMut()) {
+    pub fn close(&self, lives: u32, mut relax: impl FnMut()) {
         for life in 1..=lives {
             self.payload.iter().for_each(|word| word.store(life, Ordering::Relaxed));
             // Before the opening, so that who is let in by it knows at least this much.
@@ -161,7 +161,7 @@ impl<G: Gate, const V: usize> Arena<G, V> {
         for mark in &self.marks {
             let fresh = mark.fresh.load(Ordering::Relaxed);
             mark.fresh.store(0, Ordering::Relaxed);
-            self.taken.store(self.taken.load(Ordering::Relaxed) + fresh, Ordering::Relaxed);
+            self.taken.store(self.taken.load(Ordering::Relaxed).wrapping_add(fresh), Ordering::Relaxed);
         }
         // Long enough that who is inside after all shows himself.
         for _ in 0..LOOKS {
