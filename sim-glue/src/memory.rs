@@ -146,6 +146,32 @@ impl Space {
     }
 }
 
+/// System memory as a device reaches it, by bus address.
+pub trait SystemMemory: Send + Sync {
+    /// The device reads.
+    ///
+    /// # Errors
+    ///
+    /// When not all of the range is mapped for the device; what an IOMMU would report. Nothing is copied then.
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), DeviceFault>;
+    /// The device writes.
+    ///
+    /// # Errors
+    ///
+    /// When not all of the range is mapped for the device; what an IOMMU would report. Nothing is copied then.
+    fn write(&self, address: u64, from: &[u8]) -> Result<(), DeviceFault>;
+}
+
+impl SystemMemory for AddressSpace {
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), DeviceFault> {
+        self.device_read(address, into)
+    }
+
+    fn write(&self, address: u64, from: &[u8]) -> Result<(), DeviceFault> {
+        self.device_write(address, from)
+    }
+}
+
 /// A device accessed memory that is not, or no longer, its.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the device accessed {len} bytes at bus address {address:#x}, where no memory is mapped for it")]
