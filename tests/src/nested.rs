@@ -31,7 +31,7 @@ pub type LeafHost = WithBus<WorldHost, HubBus>;
 thread_local! {
     static LOG: RefCell<Vec<String>> = RefCell::default();
     /// What is to fail.
-    static FAILS: RefCell<Option<&'static str>> = const { RefCell::new(None) };
+    static FAILS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What was written since the last call.
@@ -39,16 +39,20 @@ pub fn log() -> Vec<String> {
     LOG.take()
 }
 
-/// Lets this step of `hub` or a leaf fail from now on: `suspend leaf`, for example.
-pub fn fail(what: Option<&'static str>) {
-    FAILS.replace(what);
+/// Lets these steps of `hub` or a leaf fail from now on, and no others: `suspend leaf`, for example.
+pub fn fail(what: impl IntoIterator<Item = &'static str>) {
+    FAILS.replace(what.into_iter().collect());
+}
+
+fn result(line: &str) -> Result<(), ToyError> {
+    if FAILS.with_borrow(|fails| fails.contains(&line)) { Err(ToyError::Told) } else { Ok(()) }
 }
 
 fn write(verb: &str, name: &str) -> Result<(), ToyError> {
     let line = format!("{verb} {name}");
-    let fails = FAILS.with_borrow(|fails| *fails == Some(line.as_str()));
+    let result = result(&line);
     LOG.with_borrow_mut(|log| log.push(line));
-    if fails { Err(ToyError::Told) } else { Ok(()) }
+    result
 }
 
 /// A read, and whether the device is there.
@@ -141,6 +145,9 @@ impl Leaf {
     const STEP: Step<Self> = Step::new("leaf step", |cx| leaf_up(cx, "up"), |cx| leaf_down(cx, "down"))
         .when_lost(|cx: &Lost<'_, Self>| _ = write("lost", cx.data().name))
         .sleeping(|cx| leaf_down(cx, "suspend"), |cx| leaf_up(cx, "resume"));
+    /// Does nothing, and may fail to: `resume tail`.
+    const TAIL: Step<Self> =
+        Step::new("leaf tail", |_| Ok(()), |_| Ok(())).sleeping(|_| Ok(()), |_| result("resume tail"));
 }
 
 fn leaf_up(cx: &Starting<'_, Leaf>, verb: &str) -> Result<(), ToyError> {
@@ -163,6 +170,7 @@ impl Driver for Leaf {
 
     fn probe(cx: &mut Probing<'_, Self>) -> Result<(), ToyError> {
         cx.step(&Self::STEP)?;
+        cx.step(&Self::TAIL)?;
         cx.sessions(&Self::CLIENT)?;
         cx.work(&Self::WORK)?;
         cx.timer(&Self::TIMER)

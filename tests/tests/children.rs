@@ -294,12 +294,30 @@ fn l14_a_child_that_does_not_wake_up_leaves_the_others_in_use() {
     let trouble = ChildTrouble::Failed;
     assert_eq!(bench.hub.resume(outside), Err(SuspendError::Child { name: "leaf", trouble }));
     assert_eq!((bench.hub.state(), bench.leaves[0].state()), (State::Bound, State::Suspended));
-    // Half asleep is not asleep: its removal talks to the device, so the parent stays awake for it.
+    // It went back to sleep, so the parent may sleep as well; who put it to sleep has given up on it.
+    bench.hub.suspend(outside, LIMIT).expect("sleeps");
+    fail(None);
+    bench.hub.resume(outside).expect("wakes up");
+    assert_eq!(bench.leaves[0].state(), State::Suspended);
+    bench.leaves[0].resume(outside).expect("wakes up");
+    bench.hub.remove(outside).expect("is removed");
+    bench.assert_clean();
+}
+
+#[test]
+fn l14_a_parent_stays_awake_for_a_child_that_is_half_asleep() {
+    let bench = NestedBench::new(143, 1);
+    let outside = &mut Outside::new();
+    fail(["suspend leaf", "resume tail"]);
+    assert!(matches!(bench.leaves[0].suspend(outside, LIMIT), Err(SuspendError::Stuck { .. })));
+    // Its removal talks to the device.
     let trouble = ChildTrouble::HalfAsleep;
     assert_eq!(bench.hub.suspend(outside, LIMIT), Err(SuspendError::Child { name: "leaf", trouble }));
     assert_eq!(bench.hub.state(), State::Bound);
     fail(None);
+    log();
     bench.leaves[0].resume(outside).expect("wakes up");
+    assert_eq!(log(), Vec::<String>::new(), "what did not sleep was woken");
     bench.hub.remove(outside).expect("is removed");
     bench.assert_clean();
 }

@@ -415,7 +415,7 @@ impl<D: Driver, const N: usize> Part for Device<D, N> {
         // Asked with the claim: one who is just waking up looks asleep until it is done.
         let mut claim = self.cell.claim().ok_or(ChildTrouble::Busy)?;
         if self.state() == State::Suspended {
-            let asleep = self.shared.is_asleep();
+            let asleep = claim.get().is_some_and(|body| self.shared.slept() == body.registry.order.len());
             return if asleep { Ok(Slept::Already) } else { Err(ChildTrouble::HalfAsleep) };
         }
         self.put_to_sleep(&mut claim, outside, limit).map(|()| Slept::Now).map_err(ChildTrouble::of)

@@ -10,7 +10,7 @@ use super::visitors::{Labels, Roll};
 use super::{BusOf, Driver, Failure, Refused, teardown};
 use crate::bus::{Bus as _, Condition};
 use crate::hal::{Entrant, Event, Host, Instant, Outcome, Ticket};
-use crate::sync::{self, AtomicBool, AtomicU32, Ordering, fence};
+use crate::sync::{self, AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
 pub(super) type GateOf<D, const N: usize> = <<D as Driver>::Host as Host>::Gate<N>;
 pub(super) type ClaimOf<'a, D, const N: usize> = Claim<'a, Body<D, N>, GateOf<D, N>>;
@@ -53,7 +53,8 @@ pub(super) struct Shared<H: Host> {
     pub(super) ring: Ring,
     generation: AtomicU32,
     gone: AtomicBool,
-    asleep: AtomicBool,
+    /// How many of the things that were registered have gone to sleep: always the last ones.
+    slept: AtomicUsize,
     removal: AtomicBool,
     /// Calls of `lose` that are on their way.
     losing: AtomicU32,
@@ -67,7 +68,7 @@ impl<H: Host> Shared<H> {
             ring: Ring::new(),
             generation: AtomicU32::new(0),
             gone: AtomicBool::new(false),
-            asleep: AtomicBool::new(false),
+            slept: AtomicUsize::new(0),
             removal: AtomicBool::new(false),
             losing: AtomicU32::new(0),
         }
@@ -75,9 +76,10 @@ impl<H: Host> Shared<H> {
 
     #[cfg(any(nova_model = "loom", nova_model = "shuttle"))]
     fn touch(&self) {
-        let flags = [&self.gone, &self.asleep, &self.removal];
+        let flags = [&self.gone, &self.removal];
         let _ = flags.map(|flag| flag.load(Ordering::Relaxed));
         let _ = [&self.generation, &self.losing].map(|count| count.load(Ordering::Relaxed));
+        self.slept.load(Ordering::Relaxed);
         self.state.get();
         self.event.epoch();
         self.ring.touch();
@@ -89,7 +91,7 @@ impl<H: Host> Shared<H> {
         let generation = self.generation.load(Ordering::Relaxed).checked_add(1)?;
         self.generation.store(generation, Ordering::Relaxed);
         self.gone.store(false, Ordering::Relaxed);
-        self.asleep.store(false, Ordering::Relaxed);
+        self.slept.store(0, Ordering::Relaxed);
         self.removal.store(false, Ordering::Relaxed);
         Some(generation)
     }
@@ -151,12 +153,12 @@ impl<H: Host> Shared<H> {
             self.set_gone();
         }
     }
-    /// Every step has gone to sleep and none has been woken: the device is not to be touched.
-    pub(super) fn is_asleep(&self) -> bool {
-        self.asleep.load(Ordering::Relaxed)
+    /// How many of the registered things sleep: the last ones. Only who has the claim changes it.
+    pub(super) fn slept(&self) -> usize {
+        self.slept.load(Ordering::Relaxed)
     }
-    pub(super) fn set_asleep(&self, asleep: bool) {
-        self.asleep.store(asleep, Ordering::Relaxed);
+    pub(super) fn set_slept(&self, slept: usize) {
+        self.slept.store(slept, Ordering::Relaxed);
     }
     pub(super) fn removal_requested(&self) -> bool {
         self.removal.load(Ordering::Relaxed)
@@ -355,7 +357,7 @@ impl<D: Driver, const N: usize> Drop for Device<D, N> {
             if body.bus.condition() == Condition::Gone {
                 self.shared.set_gone();
             }
-            teardown::take_down(body, &self.shared, !self.shared.is_asleep());
+            teardown::take_down(body, &self.shared, true);
         }
     }
 }

@@ -78,7 +78,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         if let Some(body) = slot.as_mut() {
             self.ask_parent(body);
             // Not to be touched either while it is part of a device that sleeps.
-            let live = !self.shared.is_asleep() && body.bus.condition() != Condition::Asleep;
+            let live = body.bus.condition() != Condition::Asleep;
             removed.failed = teardown::take_down(body, &self.shared, live);
         }
         removed.lost = self.shared.is_gone();

@@ -31,6 +31,10 @@ impl<D: Driver> Step<D> {
     }
 
     /// The same step with its own way of going to sleep and waking up.
+    ///
+    /// The two come in pairs, as `up` and `down` do: each sleep is followed by one waking, or by a removal
+    /// that does not touch what sleeps. Like an `up` that fails, one of these that fails has changed nothing:
+    /// the step stays awake, or asleep.
     #[must_use]
     pub const fn sleeping(self, suspend: Down<D>, resume: Up<D>) -> Self {
         Self { suspend, resume, ..self }

@@ -7,7 +7,6 @@ use super::device::{Body, ClaimOf, Device};
 use super::registry::Undo;
 use super::remove::Blocker;
 use super::state::{IllegalTransition, State, Transition};
-use super::step::Step;
 use super::token::{Parts, Removing, Starting, Suspended};
 use super::{Driver, Failure, Outside};
 use crate::bus::{Bus as _, Condition};
@@ -115,49 +114,57 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shared.is_gone()
     }
 
-    /// Puts step after step to sleep, last first; on an error wakes those again that slept.
+    /// Puts step after step to sleep, last first; on an error wakes those again that sleep.
     fn sleep(&self, body: &Body<D, N>) -> Result<(), SuspendError<D::Error>> {
-        let steps = body.registry.order.len();
-        if let Err((place, step, error)) = self.sleep_steps(body, 0, steps) {
-            if error.is_gone() {
-                return Err(SuspendError::Driver { step, error });
-            }
-            return match self.wake_steps(body, place + 1, steps) {
-                Ok(()) => Err(SuspendError::Driver { step, error }),
-                // Half asleep: nobody is let in, and the first error is the one to tell.
-                Err(_) => Err(SuspendError::Stuck { step, error }),
-            };
+        let Err((step, error)) = self.sleep_steps(body) else {
+            D::suspended(&Suspended::new(self.parts(body)));
+            return Ok(());
+        };
+        if error.is_gone() {
+            return Err(SuspendError::Driver { step, error });
         }
-        self.shared.set_asleep(true);
-        D::suspended(&Suspended::new(self.parts(body)));
-        Ok(())
+        match self.wake_steps(body) {
+            Ok(()) => Err(SuspendError::Driver { step, error }),
+            Err((_, again)) if again.is_gone() => Err(SuspendError::Gone),
+            // Half asleep: nobody is let in, and the first error is the one to tell.
+            Err(_) => Err(SuspendError::Stuck { step, error }),
+        }
     }
 
-    /// Wakes the steps, in order; on an error puts those to sleep again that had been woken.
+    /// Wakes the steps that sleep, in order; on an error puts all of them to sleep again.
     fn wake(&self, body: &Body<D, N>) -> Result<(), SuspendError<D::Error>> {
-        self.shared.set_asleep(false);
-        let steps = body.registry.order.len();
-        let Err((place, step, error)) = self.wake_steps(body, 0, steps) else { return Ok(()) };
-        if !error.is_gone() {
-            // The first error is the one to tell. It does not count as asleep either way: the step that
-            // failed may have left something behind, so a removal from here talks to the device.
-            let _ = self.sleep_steps(body, 0, place);
+        let Err((step, error)) = self.wake_steps(body) else { return Ok(()) };
+        if error.is_gone() {
+            return Err(SuspendError::Driver { step, error });
         }
-        Err(SuspendError::Driver { step, error })
+        match self.sleep_steps(body) {
+            Err((_, again)) if again.is_gone() => Err(SuspendError::Gone),
+            // The first error is the one to tell.
+            _ => Err(SuspendError::Driver { step, error }),
+        }
     }
 
-    /// Puts the steps from `first` up to `end` to sleep, last first; tells where it failed.
-    fn sleep_steps(&self, body: &Body<D, N>, first: usize, end: usize) -> Result<(), FailedStep<D>> {
-        for (place, step) in steps(body, first, end).rev() {
-            (step.suspend)(&Removing::new(self.parts(body))).map_err(|error| (place, step.name, error))?;
+    /// Puts the steps that are awake to sleep, last first; tells where it failed. A step that fails stays
+    /// awake.
+    fn sleep_steps(&self, body: &Body<D, N>) -> Result<(), FailedStep<D>> {
+        let order = &body.registry.order;
+        for (slept, undo) in order.iter().rev().enumerate().skip(self.shared.slept()) {
+            if let Undo::Step(step) = undo {
+                (step.suspend)(&Removing::new(self.parts(body))).map_err(|error| (step.name, error))?;
+            }
+            self.shared.set_slept(slept + 1);
         }
         Ok(())
     }
 
-    /// Wakes the steps from `first` up to `end`, in order; tells where it failed.
-    fn wake_steps(&self, body: &Body<D, N>, first: usize, end: usize) -> Result<(), FailedStep<D>> {
-        for (place, step) in steps(body, first, end) {
-            (step.resume)(&Starting::new(self.parts(body))).map_err(|error| (place, step.name, error))?;
+    /// Wakes the steps that sleep, in order; tells where it failed. A step that fails stays asleep.
+    fn wake_steps(&self, body: &Body<D, N>) -> Result<(), FailedStep<D>> {
+        let order = &body.registry.order;
+        for (left, undo) in order.iter().rev().enumerate().take(self.shared.slept()).rev() {
+            if let Undo::Step(step) = undo {
+                (step.resume)(&Starting::new(self.parts(body))).map_err(|error| (step.name, error))?;
+            }
+            self.shared.set_slept(left);
         }
         Ok(())
     }
@@ -167,21 +174,8 @@ impl<D: Driver, const N: usize> Device<D, N> {
     }
 }
 
-/// The place, the name and the error of a step.
-type FailedStep<D> = (usize, &'static str, <D as Driver>::Error);
-
-/// The steps among what was done, from `first` up to `end`.
-fn steps<D: Driver, const N: usize>(
-    body: &Body<D, N>,
-    first: usize,
-    end: usize,
-) -> impl DoubleEndedIterator<Item = (usize, &Step<D>)> {
-    let order = body.registry.order.get(first..end).unwrap_or(&[]);
-    order.iter().enumerate().filter_map(move |(place, undo)| match undo {
-        Undo::Step(step) => Some((first + place, step)),
-        Undo::Entry(_) => None,
-    })
-}
+/// The name and the error of a step.
+type FailedStep<D> = (&'static str, <D as Driver>::Error);
 
 /// Why a device did not go to sleep or wake up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

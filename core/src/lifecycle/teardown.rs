@@ -26,9 +26,9 @@ pub fn two_pass(things: &mut impl Teardown) {
     while things.free_last() {}
 }
 
-/// Takes down what a driver has registered; with `live` false the device is not touched. Gives the
-/// first step whose reverse failed. The driver's state, the bus and the host follow when the body
-/// itself is dropped.
+/// Takes down what a driver has registered; with `live` false the device is not touched, and for a step
+/// that sleeps it is not either. Gives the first step whose reverse failed. The driver's state, the bus
+/// and the host follow when the body itself is dropped.
 pub(super) fn take_down<D: Driver, const N: usize>(
     body: &mut Body<D, N>,
     shared: &Shared<D::Host>,
@@ -54,10 +54,12 @@ struct Registered<'a, D: Driver, const N: usize> {
 
 impl<D: Driver, const N: usize> Teardown for Registered<'_, D, N> {
     fn quiesce_last(&mut self) -> bool {
-        let Some(undo) = self.registry.order.iter().rev().nth(self.registry.quiesced) else {
+        let from_the_end = self.registry.quiesced;
+        let Some(undo) = self.registry.order.iter().rev().nth(from_the_end) else {
             self.host.isolate();
             return false;
         };
+        let awake = from_the_end >= self.shared.slept();
         // Counted before it is done: a step that panics is not run a second time.
         self.registry.quiesced += 1;
         match undo {
@@ -67,7 +69,7 @@ impl<D: Driver, const N: usize> Teardown for Registered<'_, D, N> {
                 }
             }
             Undo::Step(step) => {
-                if let Err(error) = self.undo(step) {
+                if let Err(error) = self.undo(step, awake) {
                     D::failed(self.data, HostClock::new(self.host), step.name, &error);
                     self.failed = self.failed.or(Some(step.name));
                     self.shared.note(&error);
@@ -91,8 +93,8 @@ impl<D: Driver, const N: usize> Teardown for Registered<'_, D, N> {
 impl<D: Driver, const N: usize> Registered<'_, D, N> {
     /// Runs a step's reverse, or lets go of it without the device; the latter also when the device turns
     /// out to be gone on the way.
-    fn undo(&self, step: &Step<D>) -> Result<(), D::Error> {
-        let live = self.live && !self.shared.is_gone();
+    fn undo(&self, step: &Step<D>, awake: bool) -> Result<(), D::Error> {
+        let live = awake && self.live && !self.shared.is_gone();
         let down = if live { (step.down)(&Removing::new(self.parts())) } else { Ok(()) };
         if !live || down.as_ref().is_err_and(Failure::is_gone) {
             (step.lost)(&Lost::new(self.parts()));

@@ -42,7 +42,7 @@ struct Activity {
     called: bool,
     /// Code of the driver runs for it.
     hook: Option<Hook>,
-    /// How many steps are awake; children that are still to be dealt with; the session's binding.
+    /// What some activities count; children that are still to be dealt with; the session's binding.
     at: u8,
     children: Children,
     generation: u32,
@@ -60,9 +60,9 @@ struct Device {
     generation: u32,
     gone: bool,
     requested: bool,
-    /// Steps that are up; all of them asleep; put to sleep by its parent.
+    /// Steps that are up; that are awake, the first ones; put to sleep by its parent.
     up: u8,
-    asleep: bool,
+    awake: u8,
     slept: bool,
     /// Callbacks that were queued or set and have not run; that may run once more, having been refused.
     due: [bool; 2],
@@ -107,7 +107,7 @@ impl Model {
             gone: false,
             requested: false,
             up: 0,
-            asleep: false,
+            awake: 0,
             slept: false,
             due: [false; 2],
             again: [false; 2],
@@ -151,7 +151,7 @@ impl Model {
             answer: Answer::Ok,
             called,
             hook: None,
-            at: if todo == SUSPEND { STEPS } else { 0 },
+            at: 0,
             children: Children::default(),
             generation: 0,
             parent_asleep: false,
@@ -199,7 +199,7 @@ impl Model {
             Op::Probe if nothing_there => {
                 let device = &mut self.devices[part];
                 device.generation += 1;
-                (device.gone, device.requested, device.asleep) = (false, false, false);
+                (device.gone, device.requested, device.awake) = (false, false, 0);
                 (device.due, device.again) = ([false; 2], [false; 2]);
                 self.push(part, Holds::Claim, PROBE, called);
             }
@@ -352,7 +352,7 @@ impl Model {
             ChildrenSleep => match self.next_child(true) {
                 Some(child) if self.claimed(child) => self.turn(Answer::Child, TURN_BACK),
                 Some(child) if self.devices[child].state == State::Suspended => {
-                    if !self.devices[child].asleep {
+                    if self.devices[child].awake > 0 {
                         // Half asleep.
                         self.turn(Answer::Child, TURN_BACK);
                     }
@@ -365,13 +365,8 @@ impl Model {
                 Some(child) => self.call(child, Op::Resume, false),
                 None => self.next(),
             },
-            Sleep if top.at == 0 => {
-                self.devices[part].asleep = true;
-                self.next();
-            }
-            Wake if top.at == 0 && device.asleep => self.devices[part].asleep = false,
-            Wake | Rewake if top.at == STEPS => self.next(),
-            Doze if top.at == 0 => self.next(),
+            Sleep | Doze if device.awake == 0 => self.next(),
+            Wake | Rewake if device.awake == STEPS => self.next(),
             Knock if self.lets_in(part, top.generation) => {
                 self.turn(Answer::Ok, REPLY);
                 self.visit(part, Kind::Session);
@@ -580,15 +575,15 @@ impl Model {
         let Some(top) = self.stack.last_mut().filter(|top| top.part == part && top.hook.is_none()) else {
             return false;
         };
-        let live = !device.gone && !device.asleep && !top.parent_asleep;
+        let live = !device.gone && device.up <= device.awake && !top.parent_asleep;
         let fits = match (top.todo.first(), hook) {
             (Some(Attach), Hook::Attach) | (Some(Ready), Hook::Ready) | (Some(Asleep), Hook::Asleep) => true,
             (Some(Up), Hook::Up(step)) => step == device.up,
             (Some(Quiesce), Hook::Down(step)) => live && step + 1 == device.up,
             (Some(Quiesce), Hook::Lost(step)) => !live && step + 1 == device.up,
             (Some(Free), Hook::Drop) => true,
-            (Some(Sleep | Doze), Hook::Sleep(step)) => step + 1 == top.at,
-            (Some(Wake | Rewake), Hook::Wake(step)) => step == top.at,
+            (Some(Sleep | Doze), Hook::Sleep(step)) => step + 1 == device.awake,
+            (Some(Wake | Rewake), Hook::Wake(step)) => step == device.awake,
             _ => false,
         };
         top.hook = Some(hook);
@@ -604,21 +599,20 @@ impl Model {
         let (Some(hook), Some(todo)) = (top.hook.take(), top.todo.first().copied()) else { return false };
         let device = &mut self.devices[part];
         let ok = did == Did::Well;
-        // What a rollback finds is not noted; what `attach` finds is noted later.
-        let told = !matches!(todo, Rewake | Doze | Attach);
-        device.gone |= did == Did::FoundGone && told;
+        // What `attach` finds is noted later.
+        device.gone |= did == Did::FoundGone && todo != Attach;
         let answer = if did == Did::FoundGone { Answer::Gone } else { Answer::Driver };
         match hook {
-            Hook::Up(_) if ok => device.up += 1,
+            Hook::Up(_) if ok => (device.up, device.awake) = (device.up + 1, device.awake + 1),
             Hook::Down(_) | Hook::Lost(_) => {
                 top.failed |= !ok;
                 device.up -= u8::from(did != Did::FoundGone);
             }
-            Hook::Sleep(_) if ok => top.at -= 1,
-            Hook::Wake(_) if ok => top.at += 1,
+            Hook::Sleep(_) if ok => device.awake -= 1,
+            Hook::Wake(_) if ok => device.awake += 1,
+            Hook::Sleep(_) | Hook::Wake(_) if answer == Answer::Gone => self.turn(answer, GONE),
             Hook::Sleep(_) if todo == Doze => self.next(),
             Hook::Wake(_) if todo == Rewake => self.turn(Answer::Stuck, STUCK),
-            Hook::Sleep(_) | Hook::Wake(_) if answer == Answer::Gone => self.turn(answer, GONE),
             Hook::Sleep(_) => self.turn(answer, TURN_BACK),
             Hook::Wake(_) => self.turn(answer, FALL_ASLEEP),
             Hook::Attach if !ok => self.turn(answer, UNDO_ATTACH),
