@@ -31,6 +31,7 @@ pub type LeafHost = WithBus<WorldHost, HubBus>;
 thread_local! {
     static LOG: RefCell<Vec<String>> = RefCell::default();
     /// What is to fail.
+    static WHEN: RefCell<Option<Action>> = const { RefCell::new(None) };
     static FAILS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -44,12 +45,24 @@ pub fn fail(what: impl IntoIterator<Item = &'static str>) {
     FAILS.replace(what.into_iter().collect());
 }
 
+/// What is done at a step, once.
+type Action = (&'static str, Box<dyn FnOnce()>);
+
+/// Does this the next time that this step of `hub` or a leaf runs, before it does.
+pub fn when(line: &'static str, action: impl FnOnce() + 'static) {
+    WHEN.replace(Some((line, Box::new(action))));
+}
+
 fn result(line: &str) -> Result<(), ToyError> {
     if FAILS.with_borrow(|fails| fails.contains(&line)) { Err(ToyError::Told) } else { Ok(()) }
 }
 
 fn write(verb: &str, name: &str) -> Result<(), ToyError> {
     let line = format!("{verb} {name}");
+    let now = WHEN.with_borrow_mut(|when| when.take_if(|(at, _)| *at == line));
+    if let Some((_, action)) = now {
+        action();
+    }
     let result = result(&line);
     LOG.with_borrow_mut(|log| log.push(line));
     result
@@ -202,6 +215,7 @@ impl NestedBench {
     /// An unbound hub with so many unbound leaves.
     pub fn unbound(seed: u64, leaves: usize) -> Self {
         LOG.take();
+        WHEN.take();
         fail(None);
         Self {
             world: World::new(seed),
@@ -262,6 +276,15 @@ impl NestedBench {
     /// When the hub does not let it; and, inside, what probe gives.
     pub fn probe_leaf(&self, leaf: &Arc<LeafDevice>) -> Result<Result<(), ProbeError<ToyError>>, JoinError> {
         Ok(self.probe_joined(leaf, self.join(leaf)?))
+    }
+
+    /// A client of the hub.
+    ///
+    /// # Errors
+    ///
+    /// When it is not bound.
+    pub fn hub_client(&self) -> Result<Session<Arc<HubDevice>>, Refused> {
+        Session::open(self.hub.clone(), &Hub::CLIENT)
     }
 
     /// A client of the first leaf.

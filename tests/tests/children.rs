@@ -9,7 +9,7 @@ use nova_core::lifecycle::{
 };
 use nova_core::regs::pmc::NV_PMC_BOOT_0;
 use nova_sim_glue::gpu::SimGpu;
-use nova_tests::nested::{Hub, HubBus, LeafDevice, NestedBench, fail, log};
+use nova_tests::nested::{Hub, HubBus, LeafDevice, NestedBench, fail, log, when};
 use nova_tests::toy::ToyError;
 
 const LIMIT: Nanos = Nanos::from_micros(50);
@@ -244,6 +244,59 @@ fn l14_a_child_that_slept_before_sleeps_on() {
     bench.hub.resume(outside).expect("wakes up");
     assert_eq!([bench.leaves[0].state(), bench.leaves[1].state()], [State::Bound, State::Suspended]);
     bench.leaves[1].resume(outside).expect("wakes up");
+    bench.hub.remove(outside).expect("is removed");
+    bench.assert_clean();
+}
+
+#[test]
+fn l14_a_child_that_its_parent_has_not_put_to_sleep_is_not_woken() {
+    // Joined and never put to sleep; and woken once by the parent, which is over then.
+    for slept_before in [false, true] {
+        let bench = NestedBench::new(144, 1);
+        let outside = &mut Outside::new();
+        if slept_before {
+            bench.hub.suspend(outside, LIMIT).expect("sleeps");
+            bench.hub.resume(outside).expect("wakes up");
+        }
+        bench.leaves[0].suspend(outside, LIMIT).expect("sleeps");
+        let client = bench.hub_client().expect("opens");
+        // The parent tries to sleep, cannot, and turns back before it came to its children.
+        let tried = client.call(outside, |_| Ok(bench.hub.suspend(&mut Outside::new(), Nanos::ZERO)));
+        assert!(matches!(tried, Ok(Err(SuspendError::Blocked(_)))), "{tried:?}");
+        assert_eq!((bench.hub.state(), bench.leaves[0].state()), (State::Bound, State::Suspended));
+        drop(client);
+        bench.hub.remove(outside).expect("is removed");
+        bench.assert_clean();
+    }
+}
+
+#[test]
+fn l14_a_child_that_somebody_else_wakes_is_no_trouble() {
+    let bench = NestedBench::new(145, 2);
+    let outside = &mut Outside::new();
+    bench.hub.suspend(outside, LIMIT).expect("sleeps");
+    let leaves = bench.leaves.clone();
+    // One of them is just being woken, by its parent; the other one is woken here.
+    when("resume leaf", move || {
+        let woken = leaves.iter().filter(|leaf| leaf.resume(&mut Outside::new()).is_ok());
+        assert_eq!(woken.count(), 1);
+    });
+    assert_eq!(bench.hub.resume(outside), Ok(()));
+    assert!(bench.leaves.iter().all(|leaf| leaf.state() == State::Bound));
+    bench.hub.remove(outside).expect("is removed");
+    bench.assert_clean();
+}
+
+#[test]
+fn l09_a_parent_that_is_lost_while_its_child_wakes_up_is_noticed() {
+    let bench = NestedBench::new(146, 1);
+    let outside = &mut Outside::new();
+    bench.leaves[0].suspend(outside, LIMIT).expect("sleeps");
+    let hub = bench.hub.clone();
+    when("resume leaf", move || hub.lose());
+    let _ = bench.leaves[0].resume(outside);
+    assert_eq!(bench.leaves[0].state(), State::Lost);
+    assert!(bench.leaves[0].removal_requested());
     bench.hub.remove(outside).expect("is removed");
     bench.assert_clean();
 }

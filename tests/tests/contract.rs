@@ -9,6 +9,7 @@ use nova_core::hal::{Instant, Nanos, Outcome};
 use nova_core::lifecycle::{
     EntryKind, Outside, ProbeError, Refused, RemoveError, SessionError, State, SuspendError, Transition,
 };
+use nova_sim_glue::Kind;
 use nova_sim_glue::world::{What, WorldConfig};
 use nova_tests::toy::{self, Plan, Toy, ToyDevice, ToyError};
 use nova_tests::toybench::ToyBench;
@@ -284,6 +285,37 @@ fn l09_a_loss_that_a_hook_reports_is_acted_on() {
 }
 
 #[test]
+fn l09_a_line_that_stays_up_does_not_knock_at_a_lost_device() {
+    // Lost in use; and lost in the middle of waking up, while the interrupts are let through again.
+    let bench = ToyBench::new(94, Plan::default());
+    bench.probe().expect("binds");
+    bench.device.lose();
+    no_knocking(&bench);
+    for seed in 0..200 {
+        let config = WorldConfig { preempt_every: 2, ..WorldConfig::default() };
+        let bench = ToyBench::with(seed, Plan::default(), config);
+        bench.probe().expect("binds");
+        bench.device.suspend(&mut Outside::new(), Nanos::from_secs(1)).expect("sleeps");
+        let (device, now) = (bench.device.clone(), bench.world.now());
+        bench.world.post(now, "lose", move |_| device.lose());
+        let _ = bench.device.resume(&mut Outside::new());
+        bench.run(1);
+        no_knocking(&bench);
+    }
+}
+
+/// Asserts that an interrupt does not get as far as the gate.
+fn no_knocking(bench: &ToyBench) {
+    assert_eq!(bench.device.state(), State::Lost);
+    let called = bench.world.tally(Kind::Interrupt).called();
+    bench.gpu.with(|gpu| gpu.raise(129));
+    bench.run(100);
+    assert_eq!(bench.world.tally(Kind::Interrupt).called(), called, "{}", bench.world.whence());
+    bench.device.remove(&mut Outside::new()).expect("is removed");
+    bench.assert_clean(0);
+}
+
+#[test]
 fn l09_a_probe_that_finds_the_device_gone_does_not_talk_to_it() {
     let bench = ToyBench::new(93, Plan::default());
     bench.gpu.with(nova_sim_glue::gpu::SimGpu::unplug);
@@ -378,6 +410,23 @@ fn l13_after_remove_the_host_is_out_of_our_code() {
     bench.run(10_000);
     assert_eq!(bench.calls(), calls);
     bench.assert_clean(0);
+}
+
+#[test]
+fn l14_a_waiter_looks_again_after_resume() {
+    let bench = ToyBench::new(145, Plan::default());
+    bench.probe().expect("binds");
+    let client = bench.client().expect("opens");
+    bench.device.suspend(&mut Outside::new(), Nanos::from_secs(1)).expect("sleeps");
+    let (device, at) = (bench.device.clone(), bench.world.now() + Nanos::from_millis(1));
+    bench.world.post(at, "resume", move |_| device.resume(&mut Outside::new()).expect("wakes up"));
+    let clock = nova_tests::bench::WorldClock(&bench.world);
+    let until = at + Nanos::from_secs(100);
+    let waited = client.wait(&mut Outside::new(), &clock, until, |_| Ok(Some(())));
+    assert_eq!(waited, Ok(()));
+    assert!(bench.world.now().since(at) < Nanos::from_millis(1), "the waiter slept on");
+    bench.device.remove(&mut Outside::new()).expect("is removed");
+    bench.assert_clean(1);
 }
 
 #[test]

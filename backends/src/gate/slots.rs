@@ -159,11 +159,42 @@ mod tests {
     #[test]
     fn a_handler_does_not_get_its_thread_a_slot() {
         thread::spawn(|| {
-            in_signal_handler(claim);
+            let there = in_signal_handler(|| {
+                claim();
+                mine()
+            });
+            assert!(there >= SLOTS);
             assert!(mine() >= SLOTS);
             assert!(prepare_thread());
             let slot = mine();
             assert_eq!(in_signal_handler(mine), slot, "one that it has, it uses");
+        })
+        .join()
+        .expect("no panic");
+    }
+
+    #[test]
+    fn who_comes_first_or_when_there_are_no_slots_left_shares() {
+        use std::sync::{Arc, Barrier};
+        let all = Arc::new(Barrier::new(ROWS));
+        let threads: std::vec::Vec<_> = (0..ROWS)
+            .map(|_| {
+                let all = all.clone();
+                thread::spawn(move || {
+                    let (prepared, slot) = (prepare_thread(), mine());
+                    all.wait();
+                    assert_eq!(prepared, slot < SLOTS);
+                    prepared
+                })
+            })
+            .collect();
+        let own = threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|own| *own).count();
+        assert!(own <= SLOTS, "{own} threads have a slot");
+        // They are free again; and the first visit gets a thread its own, for the next one.
+        thread::spawn(|| {
+            assert!(ThreadPlace::here() >= SLOTS);
+            assert!(mine() < SLOTS);
+            assert_eq!(ThreadPlace::here(), mine());
         })
         .join()
         .expect("no panic");

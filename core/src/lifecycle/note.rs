@@ -157,6 +157,18 @@ mod model {
     }
 
     #[test]
+    fn a_free_note_is_taken_by_one() {
+        explore("note-taken-once", |note| {
+            note.clear();
+            let other = note.clone();
+            let other = thread::spawn(move || other.write(2, time(2), true));
+            let taken = note.write(3, time(3), true);
+            assert_ne!(taken, other.join().expect("no panic"), "both have it, or nobody");
+            assert_eq!(note.read(), Some(if taken { (3, time(3)) } else { (2, time(2)) }));
+        });
+    }
+
+    #[test]
     fn a_note_that_is_cleared_and_taken_again_is_read_whole() {
         explore("note-taken-again", |note| {
             let other = note.clone();

@@ -207,10 +207,13 @@ impl Registration for WorldEntry {
 
 impl Interrupt for WorldEntry {
     fn enable(&self) {
+        // Before it has an effect: so what comes in between is undone by it, as on any host with threads.
+        self.world.preemption_point();
         self.world.state().roster.enable(self.id, true);
     }
 
     fn disable(&self) {
+        self.world.preemption_point();
         self.world.state().roster.enable(self.id, false);
     }
 }

@@ -29,8 +29,18 @@ const LIMIT: Duration = Duration::from_mins(15);
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
 /// Suites of `nova-tests` that look at the lifecycle.
-const SUITES: [&str; 8] =
-    ["contract", "children", "diagnosis", "random", "gates", "one_drain", "l16_two_pass", "machine"];
+const SUITES: [&str; 10] = [
+    "hooks",
+    "sandbox",
+    "contract",
+    "children",
+    "diagnosis",
+    "random",
+    "gates",
+    "one_drain",
+    "l16_two_pass",
+    "machine",
+];
 
 /// The copy.
 #[derive(Debug)]
