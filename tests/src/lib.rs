@@ -6,6 +6,7 @@ pub mod fault_loop;
 pub mod idle;
 pub mod machine;
 pub mod nested;
+pub mod quiet;
 pub mod schedule;
 pub mod toy;
 pub mod toybench;

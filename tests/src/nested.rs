@@ -158,9 +158,9 @@ impl Leaf {
     const STEP: Step<Self> = Step::new("leaf step", |cx| leaf_up(cx, "up"), |cx| leaf_down(cx, "down"))
         .when_lost(|cx: &Lost<'_, Self>| _ = write("lost", cx.data().name))
         .sleeping(|cx| leaf_down(cx, "suspend"), |cx| leaf_up(cx, "resume"));
-    /// Does nothing, and may fail to: `resume tail`.
-    const TAIL: Step<Self> =
-        Step::new("leaf tail", |_| Ok(()), |_| Ok(())).sleeping(|_| Ok(()), |_| result("resume tail"));
+    /// Only looks whether the device is there, and may fail to: `resume tail`.
+    const TAIL: Step<Self> = Step::new("leaf tail", |_| Ok(()), |_| Ok(()))
+        .sleeping(|_| Ok(()), |cx| result("resume tail").and_then(|()| touch(cx)));
 }
 
 fn leaf_up(cx: &Starting<'_, Leaf>, verb: &str) -> Result<(), ToyError> {

@@ -358,6 +358,23 @@ fn l14_a_child_that_does_not_wake_up_leaves_the_others_in_use() {
 }
 
 #[test]
+fn l09_a_suspend_that_turns_back_and_finds_the_device_gone_is_a_loss() {
+    let bench = NestedBench::new(147, 1);
+    let outside = &mut Outside::new();
+    fail(["suspend leaf"]);
+    let gpu = bench.gpu.clone();
+    when("suspend leaf", move || gpu.with(SimGpu::unplug));
+    let failed = bench.leaves[0].suspend(outside, LIMIT).expect_err("it is gone");
+    assert!(failed == SuspendError::Gone && failed.is_gone(), "{failed:?}");
+    assert_eq!(bench.leaves[0].state(), State::Lost);
+    assert!(bench.leaves[0].removal_requested());
+    fail(None);
+    assert!(bench.leaves[0].remove(outside).expect("is removed").lost);
+    bench.hub.remove(outside).expect("is removed");
+    bench.assert_clean();
+}
+
+#[test]
 fn l14_a_parent_stays_awake_for_a_child_that_is_half_asleep() {
     let bench = NestedBench::new(143, 1);
     let outside = &mut Outside::new();

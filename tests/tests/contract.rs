@@ -37,6 +37,19 @@ fn l01_after_remove_no_access_reaches_the_bus() {
 }
 
 #[test]
+fn l01_after_remove_the_device_does_not_reach_memory() {
+    let bench = ToyBench::new(11, Plan::default());
+    bench.probe().expect("binds");
+    let memory = bench.world.memory(&bench.gpu);
+    let buffer = memory.allocate(64, 32).expect("there is some");
+    let address = nova_core::hal::DmaMemory::bus_address(&buffer);
+    memory.device_write(address, b"bound").expect("it is reached");
+    bench.device.remove(&mut Outside::new()).expect("is removed");
+    assert!(memory.device_write(address, b"removed").is_err());
+    bench.assert_clean(0);
+}
+
+#[test]
 fn l02_after_remove_no_callback_runs() {
     let bench = ToyBench::busy(2);
     let client = bench.client().expect("opens");
@@ -304,6 +317,43 @@ fn l09_a_line_that_stays_up_does_not_knock_at_a_lost_device() {
     }
 }
 
+#[test]
+fn l05_a_line_that_stays_up_does_not_knock_while_remove_waits() {
+    let bench = ToyBench::new(95, Plan::default());
+    bench.probe().expect("binds");
+    in_a_call(&bench, || {
+        let removed = bench.device.remove_within(&mut Outside::new(), Nanos::ZERO);
+        assert!(matches!(removed, Err(RemoveError::Blocked(_))));
+        let called = bench.world.tally(Kind::Interrupt).called();
+        bench.gpu.with(|gpu| gpu.raise(129));
+        bench.run(100);
+        assert_eq!(bench.world.tally(Kind::Interrupt).called(), called);
+    });
+    bench.device.remove(&mut Outside::new()).expect("is removed");
+    bench.assert_clean(0);
+}
+
+#[test]
+fn l15_a_waiter_wakes_up_when_remove_begins_and_not_when_it_ends() {
+    let bench = ToyBench::new(152, Plan::default());
+    bench.probe().expect("binds");
+    let client = bench.client().expect("opens");
+    let (device, at) = (bench.device.clone(), bench.world.now() + Nanos::from_millis(1));
+    let clock = nova_tests::bench::WorldClock(&bench.world);
+    let until = at + Nanos::from_secs(100);
+    // Blocked by somebody else, who stays inside.
+    in_a_call(&bench, || {
+        bench.world.post(at, "remove", move |_| {
+            assert!(device.remove_within(&mut Outside::new(), Nanos::ZERO).is_err());
+        });
+        let waited = client.wait(&mut Outside::new(), &clock, until, |_| Ok(None::<()>));
+        assert_eq!(waited, Err(SessionError::Refused(Refused::Removing)));
+        assert!(bench.world.now().since(at) < Nanos::from_millis(1), "the waiter slept on");
+    });
+    bench.device.remove(&mut Outside::new()).expect("is removed");
+    bench.assert_clean(1);
+}
+
 /// Asserts that an interrupt does not get as far as the gate.
 fn no_knocking(bench: &ToyBench) {
     assert_eq!(bench.device.state(), State::Lost);
@@ -427,6 +477,26 @@ fn l14_a_waiter_looks_again_after_resume() {
     assert!(bench.world.now().since(at) < Nanos::from_millis(1), "the waiter slept on");
     bench.device.remove(&mut Outside::new()).expect("is removed");
     bench.assert_clean(1);
+}
+
+#[test]
+fn l08_a_request_that_a_suspend_got_in_the_way_of_is_made_again() {
+    for requests in [false, true] {
+        let bench = ToyBench::new(83, Plan::default());
+        bench.probe().expect("binds");
+        let client = bench.client().expect("opens");
+        let tried = client.call(&mut Outside::new(), |cx| {
+            if requests {
+                cx.request_remove();
+            }
+            // The host would come now, and find the device busy.
+            Ok(bench.device.suspend(&mut Outside::new(), Nanos::ZERO))
+        });
+        assert!(matches!(tried, Ok(Err(SuspendError::Blocked(_)))), "{tried:?}");
+        assert_eq!(bench.world.removal_requests(&bench.gpu), if requests { 2 } else { 0 });
+        bench.device.remove(&mut Outside::new()).expect("is removed");
+        bench.assert_clean(1);
+    }
 }
 
 #[test]

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use nova_core::bus::{Bus, Condition, Io, Offset};
 use nova_core::chip::Chipset;
-use nova_core::hal::{Entrant, Level, Nanos};
+use nova_core::hal::{Clock as _, Entrant, Level, Nanos, Rearm};
 use nova_core::lifecycle::{
-    Bound, BusOf, ChildEntry, Device, Driver, Outside, ProbeError, Probing, RegisterError, Removing,
-    SessionEntry, Starting, Step, WorkEntry,
+    Bound, BusOf, ChildEntry, Device, Driver, Outside, ProbeError, Probing, RegisterError, Removing, Session,
+    SessionEntry, Starting, Step, TimerEntry, WorkEntry,
 };
 use nova_sim_glue::gpu::{Gpu, SimConfig};
 use nova_sim_glue::world::{What, World, WorldHost};
+use nova_tests::quiet::Quiet;
 use nova_tests::toy::ToyError;
 
 type Diary = Arc<Mutex<Vec<&'static str>>>;
@@ -58,6 +59,10 @@ impl Small {
         .sleeping(|_| Ok(()), |_| Ok(()));
     const STUBBORN: Step<Self> = Step::new("stubborn", |_| Ok(()), |_| Err(ToyError::Told));
     const WORK: WorkEntry<Self> = WorkEntry::new(0, "work", |_| Err(ToyError::Told));
+    const TIMER: TimerEntry<Self> = TimerEntry::new(1, "timer", |cx| {
+        cx.data().write("timer");
+        Ok(Rearm::No)
+    });
     const CLIENT: SessionEntry<Self> = SessionEntry::new(0, "client");
     const CHILD: ChildEntry<Self> = ChildEntry::new(0, "child");
 
@@ -77,10 +82,10 @@ impl Small {
 }
 
 impl Driver for Small {
-    type Host = WorldHost<Slot>;
+    type Host = Quiet<WorldHost<Slot>>;
     type Error = ToyError;
 
-    fn attach(io: Io<'_, BusOf<Self>>, _: &WorldHost<Slot>) -> Result<Self, ToyError> {
+    fn attach(io: Io<'_, BusOf<Self>>, _: &Quiet<WorldHost<Slot>>) -> Result<Self, ToyError> {
         Ok(Self { diary: io.bus().diary.clone(), probe: io.bus().probe })
     }
 
@@ -110,7 +115,7 @@ impl Rig {
         let (host, _) = self.world.attach(&Gpu::new(SimConfig::new(Chipset::GA102)));
         let bus = Slot { diary: self.diary.clone(), gone: self.gone.clone(), probe };
         let handle: Arc<dyn Entrant> = self.device.clone();
-        self.device.probe(&mut Outside::new(), handle, host, bus)
+        self.device.probe(&mut Outside::new(), handle, Quiet(host), bus)
     }
 
     /// One without entries, so that no host has a handle.
@@ -195,4 +200,33 @@ fn a_number_is_given_once_whatever_the_kind() {
     assert_eq!(rig.probe(probe), taken("child"));
     let probe: Probe = |cx| cx.children(&Small::CHILD).and_then(|()| cx.work(&Small::WORK));
     assert_eq!(rig.probe(probe), taken("work"));
+}
+
+#[test]
+fn who_is_inside_is_told_without_a_roll_as_well() {
+    let rig = Rig::new(7);
+    rig.probe(|cx| cx.sessions(&Small::CLIENT)).expect("binds");
+    let client = Session::open(rig.device.clone(), &Small::CLIENT).expect("is bound");
+    let inside = client.call(&mut Outside::new(), |_| Ok(rig.device.inside())).expect("is let in");
+    assert_eq!(inside.iter().map(|who| (who.name, who.since)).collect::<Vec<_>>(), [("client", None)]);
+    assert!(rig.device.inside().is_empty());
+}
+
+#[test]
+fn a_timer_that_is_taken_back_does_not_fire() {
+    for taken_back in [false, true] {
+        let rig = Rig::new(8);
+        rig.probe(|cx| cx.sessions(&Small::CLIENT).and_then(|()| cx.timer(&Small::TIMER))).expect("binds");
+        let client = Session::open(rig.device.clone(), &Small::CLIENT).expect("is bound");
+        let set = client.call(&mut Outside::new(), |cx| {
+            cx.arm(&Small::TIMER, cx.clock().now() + Nanos::from_micros(50)).expect("is registered");
+            if taken_back {
+                cx.disarm(&Small::TIMER).expect("is registered");
+            }
+            Ok(())
+        });
+        set.expect("is let in");
+        rig.world.run_for(Nanos::from_millis(1));
+        assert_eq!(rig.read(), if taken_back { &[][..] } else { &["timer"][..] });
+    }
 }

@@ -352,7 +352,6 @@ impl<D: Driver, const N: usize> Drop for Device<D, N> {
     /// No callback is inside or on its way: the host's callbacks and the sessions hold handles, and
     /// with a handle around the device is not dropped.
     fn drop(&mut self) {
-        self.cell.close();
         if let Some(body) = self.cell.get_mut() {
             if body.bus.condition() == Condition::Gone {
                 self.shared.set_gone();

@@ -74,16 +74,15 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shut(claim, Transition::Remove).map_err(RemoveError::State)?;
         self.drain(claim, limit, Some(outside)).map_err(RemoveError::Blocked)?;
         let slot = claim.exclusive().ok_or(RemoveError::Busy)?;
-        let mut removed = Removed { lost: false, failed: None };
+        let mut failed = None;
         if let Some(body) = slot.as_mut() {
             self.ask_parent(body);
             // Not to be touched either while it is part of a device that sleeps.
             let live = body.bus.condition() != Condition::Asleep;
-            removed.failed = teardown::take_down(body, &self.shared, live);
+            failed = teardown::take_down(body, &self.shared, live);
         }
-        removed.lost = self.shared.is_gone();
+        let removed = Removed { lost: self.shared.is_gone(), failed };
         self.shared.end(slot.take(), Transition::Finish);
-        self.shared.event.signal();
         Ok(removed)
     }
 
