@@ -139,6 +139,8 @@ impl Place for ThreadPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::AsymmetricGate;
+    use nova_core::lifecycle::Gate as _;
     use std::thread;
 
     #[test]
@@ -195,6 +197,15 @@ mod tests {
             assert!(ThreadPlace::here() >= SLOTS);
             assert!(mine() < SLOTS);
             assert_eq!(ThreadPlace::here(), mine());
+        })
+        .join()
+        .expect("no panic");
+        thread::spawn(|| {
+            let gate: AsymmetricGate<1> = AsymmetricGate::NEW;
+            gate.open();
+            let pass = gate.enter(0).expect("open");
+            gate.leave(0, pass);
+            assert!(mine() < SLOTS);
         })
         .join()
         .expect("no panic");

@@ -35,8 +35,9 @@ use tree::Tree;
 /// The survivors that are explained.
 const EXPLAINED: &str = "tests/mutants/explained.txt";
 
-/// Plants the mutants, judges as many as `bounds` allow, and writes the report.
-pub(super) fn run(bounds: Bounds) -> Result<Finding> {
+/// Plants the mutants, judges those that have one of `names` in theirs, or else as many as `bounds` allow, and writes
+/// the report.
+pub(super) fn run(bounds: Bounds, names: &[String]) -> Result<Finding> {
     let list = workspace::root().join(EXPLAINED);
     let text = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
     let explained = explained::parse(&text).with_context(|| format!("in {}", list.display()))?;
@@ -47,8 +48,12 @@ pub(super) fn run(bounds: Bounds) -> Result<Finding> {
         tree.mutants.len(),
         killers.len()
     ));
-    let chosen = choose(&tree.mutants, &explained, bounds);
-    let deadline = limit(bounds).map(|limit| Instant::now() + limit);
+    let (chosen, limit) = if names.is_empty() {
+        (choose(&tree.mutants, &explained, bounds), limit(bounds))
+    } else {
+        (named(&tree.mutants, names)?, None)
+    };
+    let deadline = limit.map(|limit| Instant::now() + limit);
     let verdicts = judge::judge(&tree.mutants, &chosen, &killers, deadline)?;
     let verdicts: BTreeMap<usize, Verdict> = chosen.into_iter().zip(verdicts).collect();
     let report = Report::new(&tree, &verdicts, &explained);
@@ -85,6 +90,14 @@ fn choose(mutants: &[Mutant], explained: &[Explanation], bounds: Bounds) -> Vec<
         chosen.extend(rest);
     }
     chosen
+}
+
+/// The mutants that have one of `names` in theirs.
+fn named(mutants: &[Mutant], names: &[String]) -> Result<Vec<usize>> {
+    let fits = |mutant: &Mutant| names.iter().any(|name| mutant.name.contains(name.as_str()));
+    let chosen: Vec<_> = (0..mutants.len()).filter(|place| fits(&mutants[*place])).collect();
+    anyhow::ensure!(!chosen.is_empty(), "no mutant is called that; a report has the names of all");
+    Ok(chosen)
 }
 
 /// A number from the hash of the present commit; 0 outside of a repository.
