@@ -98,18 +98,18 @@ impl<H: Host> Shared<H> {
 
     /// Ends a binding: performs the last transition, after which a `lose` that comes does nothing, and
     /// waits for those that came before.
-    fn end_binding(&self, transition: Transition, host: Option<&H>) {
+    fn end_binding(&self, transition: Transition, now: Option<Instant>) {
         // Legal, because the claim keeps everybody else from changing the state.
-        let _ = self.go(transition, host.map(Host::coarse_now));
+        let _ = self.go(transition, now);
         // With the fence in `lose`: either that call sees the transition, or this one sees that call.
         fence(Ordering::SeqCst);
         // A few atomic instructions each, on another thread; nothing blocks in there.
         while self.losing.load(Ordering::Acquire) != 0 {
-            host.map_or_else(sync::spin_loop, Host::relax);
+            sync::spin_loop();
         }
     }
 
-    /// Ends a binding and lets go of its host, the last thing to be freed.
+    /// Ends a binding. Its host is the last thing to be freed; who sees the device removed sees it freed, too.
     pub(super) fn end<D, const N: usize>(&self, body: Option<Body<D, N>>, transition: Transition)
     where
         D: Driver<Host = H>,
@@ -121,7 +121,9 @@ impl<H: Host> Shared<H> {
         drop(children);
         drop(data);
         drop(bus);
-        self.end_binding(transition, Some(&host));
+        let now = host.coarse_now();
+        drop(host);
+        self.end_binding(transition, Some(now));
     }
 
     /// Performs a transition, and writes it down if it led anywhere.
