@@ -39,6 +39,9 @@ pub(super) fn read_dmem<B: Bus>(falcon: Block<'_, B>, offset: u32, into: &mut [u
 
 pub(super) fn write_dmem<B: Bus>(falcon: Block<'_, B>, offset: u32, words: &[u32]) -> Result<(), Error> {
     check(falcon.engine, offset, size_of_val(words), sizes(falcon)?.dmem, WORD)?;
+    if words.is_empty() {
+        return Ok(());
+    }
     let port = dmem(falcon)?;
     port.start(offset | COUNT_WRITES)?;
     port.write(words)?;
@@ -59,6 +62,9 @@ pub(super) fn write_imem<B: Bus>(
 ) -> Result<(), Error> {
     check(falcon.engine, offset, size_of_val(words), sizes(falcon)?.imem, WORD)?;
     check(falcon.engine, offset, 0, u32::MAX, BLOCK)?;
+    if words.is_empty() {
+        return Ok(());
+    }
     let port = imem(falcon)?;
     let secure = if code.secure { NV_PFALCON_FALCON_IMEMC::SECURE::TRUE.value } else { 0 };
     port.start(offset | COUNT_WRITES | secure)?;
@@ -99,8 +105,12 @@ where
     }
 
     fn read(&self, offset: u32, into: &mut [u32]) -> Result<(), Error> {
-        self.start(offset | COUNT_READS)?;
         let len = into.len();
+        if len == 0 {
+            // The end of the memory may be past what the port can address.
+            return Ok(());
+        }
+        self.start(offset | COUNT_READS)?;
         for (at, word) in (offset..).step_by(WORD as usize).zip(&mut *into) {
             *word = self.falcon.io.read_unchecked(self.data)?.get();
             if *word == u32::MAX || PriKind::of(*word).is_some() {
