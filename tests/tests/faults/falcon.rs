@@ -16,9 +16,11 @@ pub(crate) const PORTS: Scenario =
     Scenario { name: "falcon ports", config: SimConfig::new, bound: true, run: ports };
 
 const ENGINE: Engine = Engine::Sec2;
-/// Bytes of each buffer. They are moved in two pieces: 16 bytes and 256.
+/// Bytes that are moved, in two transfers: of 16 bytes and of 256.
 const LEN: u32 = 0x110;
+/// Where they are in the buffers and in the falcon.
 const OFFSET: u32 = 0xf0;
+const BUFFER: usize = (OFFSET + LEN) as usize;
 
 /// What takes so long that memory which is given back too early is gone before it ends.
 fn slow(chipset: Chipset) -> SimConfig {
@@ -68,13 +70,13 @@ fn dma(rig: &Rig) -> Verdict {
 fn copy(cx: &Bound<'_, Gpu<Host>>) -> Result<[u8; LEN as usize], Error> {
     let falcon = Gpu::falcon(cx, ENGINE);
     falcon.reset()?;
-    let span = Span { memory: 0, falcon: OFFSET, len: LEN };
-    let from = falcon.memory(LEN as usize)?;
-    from.write(0, &expected())?;
+    let span = Span { memory: OFFSET as usize, falcon: OFFSET, len: LEN };
+    let from = falcon.memory(BUFFER)?;
+    from.write(span.memory, &expected())?;
     drop(falcon.load_dmem(from, span)?);
-    let to = falcon.store_dmem(falcon.memory(LEN as usize)?, span)?;
+    let to = falcon.store_dmem(falcon.memory(BUFFER)?, span)?;
     let mut bytes = [0; LEN as usize];
-    to.read(0, &mut bytes)?;
+    to.read(span.memory, &mut bytes)?;
     Ok(bytes)
 }
 
