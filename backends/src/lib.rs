@@ -10,6 +10,7 @@
 //! | [`conformance`] | suites for what a host brings: a gate keeps its promises |
 //! | [`gate`] | a gate without atomic instructions at its entry; with the feature `std` one for a process |
 //! | `threads` | with the feature `std`: what every host on real threads shares |
+//! | `vfio_user` | with the feature `vfio-user`: the messages of the vfio-user protocol, read and written in place |
 //! | [`faults`] | decorator: errors, all-ones, PRI patterns, stuck bits, lost writes and delays on demand |
 //!
 //! Decorators take any [`Bus`](nova_core::bus::Bus) and are one, so they stack:
@@ -54,3 +55,5 @@ pub mod replay;
 #[cfg(feature = "std")]
 pub mod threads;
 pub mod trace;
+#[cfg(feature = "vfio-user")]
+pub mod vfio_user;
