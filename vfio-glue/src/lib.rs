@@ -6,6 +6,7 @@
 //! | [`bus`] | the registers of such a device: mapped, or by messages |
 //! | [`host`] | a host for nova-core's drivers over such devices |
 //! | [`kernel`] | devices through the kernel's VFIO: groups, iommufd, no-IOMMU |
+//! | [`user`] | devices of other processes, by the vfio-user protocol |
 //! | [`sysfs`] | NVIDIA's PCI functions as `/sys/bus/pci` shows them, and their registers read-only |
 #![deny(unsafe_code)]
 
@@ -14,3 +15,4 @@ pub mod device;
 pub mod host;
 pub mod kernel;
 pub mod sysfs;
+pub mod user;

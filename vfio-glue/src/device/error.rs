@@ -55,7 +55,9 @@ pub enum Error {
         address: String,
     },
     /// Another device of the IOMMU group has a driver that is not for userspace.
-    #[error("IOMMU group {group} is not viable: another device of it has a kernel driver; `nova doctor` names it")]
+    #[error(
+        "IOMMU group {group} is not viable: another device of it has a kernel driver; `nova doctor` names it"
+    )]
     NotViable {
         /// The group.
         group: u32,

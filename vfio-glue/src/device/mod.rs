@@ -216,6 +216,21 @@ pub trait Device: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Where the other side of a connection asks for something by itself: when it can be read, [`attend`](Self::attend) is
+    /// called.
+    fn requests(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Does what was asked for at [`requests`](Self::requests), without waiting for more.
+    ///
+    /// # Errors
+    ///
+    /// When the other side does not keep the protocol, or has gone.
+    fn attend(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Somebody knows that the device is gone: every later call says so.
     fn set_gone(&self);
 }

@@ -12,7 +12,7 @@
 //! use nova_vfio_glue::kernel::{self, Options};
 //!
 //! let runtime = Runtime::start(1)?;
-//! let plug = runtime.plug(kernel::open("0000:01:00.0".parse()?, &Options::default())?)?;
+//! let plug = runtime.plug(&kernel::open("0000:01:00.0".parse()?, &Options::default())?)?;
 //! let gpu = Arc::new(GpuDevice::<VfioHost>::new());
 //! plug.tend(&gpu);
 //! let (host, bus) = plug.attach()?;
@@ -86,7 +86,7 @@ impl Runtime {
     /// # Errors
     ///
     /// When the device cannot be asked for its interrupts, or there are no file descriptors left.
-    pub fn plug(&self, device: Arc<dyn Device>) -> Result<Plug, Error> {
+    pub fn plug(&self, device: &Arc<dyn Device>) -> Result<Plug, Error> {
         Plug::new(self, device)
     }
 

@@ -1,7 +1,7 @@
 //! A device at a runtime.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use nova_backends::threads::Port;
 use nova_core::bus::Bus;
@@ -48,7 +48,7 @@ pub(super) struct Inner {
 const CLOSED: Error = Error::Gone { what: "a device that was closed" };
 
 impl Plug {
-    pub(super) fn new(runtime: &Runtime, device: Arc<dyn Device>) -> Result<Self, Error> {
+    pub(super) fn new(runtime: &Runtime, device: &Arc<dyn Device>) -> Result<Self, Error> {
         let port = runtime.threads.port();
         let lines = Lines::new(device.as_ref())?;
         let space = Arc::new(Space::new(device.as_ref()));
@@ -61,9 +61,11 @@ impl Plug {
             watches: Mutex::default(),
         });
         let plug = Self(inner);
-        let mut watches = plug.0.lines.watch(&runtime.reactor, &plug.0.port)?;
+        // Locked: a handler that is called meanwhile waits until they are all there.
+        let mut watches = plug.0.watches();
+        watches.extend(plug.0.lines.watch(&runtime.reactor, &plug.0.port)?);
         watches.extend(plug.watch_device(runtime, device.as_ref())?);
-        *plug.0.watches.lock().unwrap_or_else(PoisonError::into_inner) = watches;
+        drop(watches);
         plug.end_at_handled();
         Ok(plug)
     }
@@ -133,13 +135,29 @@ impl Plug {
                 watches.push(self.watch_irq(runtime, device, index, event)?);
             }
         }
+        if let Some(requests) = device.requests() {
+            let weak = Arc::downgrade(&self.0);
+            watches.push(runtime.reactor.watch(
+                requests,
+                EventFlags::IN | EventFlags::ONESHOT,
+                move |_| {
+                    let Some(inner) = weak.upgrade() else { return };
+                    match inner.device().map(|device| device.attend()) {
+                        Some(Ok(())) => inner.go_on_attending(),
+                        // Not looked at again.
+                        Some(Err(_)) => tell(&inner, Event::Lost),
+                        None => {}
+                    }
+                },
+            )?);
+        }
         if let Some(connection) = device.connection() {
             let weak = Arc::downgrade(&self.0);
-            watches.push(runtime.reactor.watch(connection, EventFlags::RDHUP, move |_| {
-                let Some(inner) = weak.upgrade() else { return };
-                // It stays hung up: once is enough.
-                inner.forget_connection();
-                tell(&inner, Event::Lost);
+            let flags = EventFlags::RDHUP | EventFlags::ONESHOT;
+            watches.push(runtime.reactor.watch(connection, flags, move |_| {
+                if let Some(inner) = weak.upgrade() {
+                    tell(&inner, Event::Lost);
+                }
             })?);
         }
         Ok(watches)
@@ -202,14 +220,21 @@ impl Inner {
         self.device.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn watches(&self) -> MutexGuard<'_, Vec<Watch>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hook(&self) -> Option<Hook> {
         self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The connection's watch is the last.
-    fn forget_connection(&self) {
-        let watch = self.watches.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        drop(watch);
+    /// What the server asks for is looked at once for each time it is said so here.
+    fn go_on_attending(&self) {
+        let watches = self.watches();
+        // The last is the connection itself, and there is one if there are requests.
+        if let Some(watch) = watches.len().checked_sub(2).and_then(|at| watches.get(at)) {
+            watch.again(EventFlags::IN | EventFlags::ONESHOT);
+        }
     }
 
     /// Takes memory away from the device.
@@ -231,7 +256,7 @@ impl Inner {
         }
         let _ = change_command(device.as_ref(), command::MASTER, 0);
         self.space.isolate(device.as_ref());
-        let watches = std::mem::take(&mut *self.watches.lock().unwrap_or_else(PoisonError::into_inner));
+        let watches = std::mem::take(&mut *self.watches());
         drop(watches);
     }
 }

@@ -1,9 +1,9 @@
 //! The one thread that waits: for the interrupts, requests, errors and connections of every device of a runtime.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::fmt;
 
 use nova_backends::threads::Books;
 use rustix::buffer::spare_capacity;
@@ -108,6 +108,15 @@ pub(super) struct Watch {
     reactor: Arc<Reactor>,
     file: OwnedFd,
     number: u64,
+}
+
+impl Watch {
+    /// Waits once more, for a file that is waited for only once.
+    pub(super) fn again(&self, flags: EventFlags) {
+        let data = EventData::new_u64(self.number);
+        // It fails only if the file was taken out, which dropping this does.
+        let _ = epoll::modify(&self.reactor.epoll, self.file.as_fd(), data, flags);
+    }
 }
 
 impl Drop for Watch {

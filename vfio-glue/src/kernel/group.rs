@@ -20,7 +20,7 @@ pub(super) fn open(path: &Path) -> Result<File, Error> {
 #[derive(Debug)]
 pub(super) struct Group {
     // Dropped in this order: a container with a group in it cannot lose its IOMMU.
-    group: File,
+    file: File,
     container: File,
     iommu: bool,
 }
@@ -30,12 +30,13 @@ impl Group {
     pub(super) fn open(dev: &Path, number: u32, iommu: bool) -> Result<Self, Error> {
         let container = open(&dev.join("vfio/vfio"))?;
         let version = ioctl::api_version(&container).map_err(refused("version of VFIO"))?;
-        if version != vfio::VFIO_API_VERSION as i32 {
+        if version != vfio::VFIO_API_VERSION.cast_signed() {
             return Err(Error::Nonsense { what: "the version of VFIO", why: format!("it is {version}") });
         }
         let name = if iommu { number.to_string() } else { format!("noiommu-{number}") };
         let group = open(&dev.join("vfio").join(name))?;
-        let mut status = vfio::vfio_group_status { argsz: size_of::<vfio::vfio_group_status>() as u32, flags: 0 };
+        let mut status =
+            vfio::vfio_group_status { argsz: size_of::<vfio::vfio_group_status>() as u32, flags: 0 };
         call(&group, &mut status).map_err(refused("status of the IOMMU group"))?;
         if status.flags & vfio::VFIO_GROUP_FLAGS_VIABLE == 0 {
             return Err(Error::NotViable { group: number });
@@ -47,14 +48,14 @@ impl Group {
         call(&group, &mut ioctl::Container::new(container.as_fd()))
             .map_err(refused("putting the IOMMU group into a container"))?;
         ioctl::set_iommu(&container, kind).map_err(refused("giving the container its IOMMU"))?;
-        Ok(Self { group, container, iommu })
+        Ok(Self { file: group, container, iommu })
     }
 
     /// Opens a device of the group.
     pub(super) fn device(&self, name: &str) -> Result<OwnedFd, Error> {
         let name = std::ffi::CString::new(name)
             .map_err(|error| Error::Nonsense { what: "a PCI address", why: error.to_string() })?;
-        ioctl::device_of_group(&self.group, &name).map_err(refused("opening the device"))
+        ioctl::device_of_group(&self.file, &name).map_err(refused("opening the device"))
     }
 
     /// The bus addresses that can be mapped.
@@ -113,7 +114,10 @@ impl Group {
         call(&self.container, &mut unmap).map_err(refused(WHAT))?;
         // The kernel says how much it was.
         if unmap.size != len {
-            return Err(Error::Nonsense { what: WHAT, why: format!("{:#x} bytes, not {len:#x}", unmap.size) });
+            return Err(Error::Nonsense {
+                what: WHAT,
+                why: format!("{:#x} bytes, not {len:#x}", unmap.size),
+            });
         }
         Ok(())
     }

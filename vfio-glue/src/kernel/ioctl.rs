@@ -142,7 +142,7 @@ impl<const NUMBER: u32> Chained<NUMBER> {
     pub(super) fn capability(&self, first: usize, id: u32) -> Option<usize> {
         let mut at = first;
         // A chain that goes back would never end.
-        while at != 0 && at % 4 == 0 && at < size_of::<Self>() {
+        while at != 0 && at.is_multiple_of(4) && at < size_of::<Self>() {
             if self.word(at) & 0xffff == id {
                 return Some(at);
             }
@@ -199,10 +199,7 @@ pub(super) fn reset(device: impl AsFd) -> Result<(), Errno> {
 ///
 /// The kernel pins the pages until they are unmapped, so that the process ending its own mapping leaves the device with
 /// pages nobody else has: that is why this is no unsafe function.
-pub(super) fn map_dma(
-    container: impl AsFd,
-    map: &mut vfio::vfio_iommu_type1_dma_map,
-) -> Result<(), Errno> {
+pub(super) fn map_dma(container: impl AsFd, map: &mut vfio::vfio_iommu_type1_dma_map) -> Result<(), Errno> {
     // SAFETY: see above; the structure is the kernel's own for this call.
     unsafe { ioctl(container, Raw(vfio_call(13), ptr::from_mut(map).cast())) }.map(drop)
 }

@@ -114,8 +114,8 @@ fn by_group(folder: &Path, name: &str, options: &Options) -> Result<(OwnedFd, Io
     let number = link(&folder.join("iommu_group")).and_then(|group| group.parse().ok());
     let number: u32 = number.ok_or_else(|| Error::NoIommu { address: name.to_owned() })?;
     // A group the kernel made up, for a device without an IOMMU.
-    let made_up = fs::read_to_string(folder.join("iommu_group/name"))
-        .is_ok_and(|name| name.trim() == "vfio-noiommu");
+    let made_up =
+        fs::read_to_string(folder.join("iommu_group/name")).is_ok_and(|name| name.trim() == "vfio-noiommu");
     if made_up && !options.no_iommu {
         return Err(Error::NoIommu { address: name.to_owned() });
     }
