@@ -9,6 +9,7 @@
 //! | [`trace`] | the text forms of a trace: nova's own, and Linux mmiotrace |
 //! | [`conformance`] | suites for what a host brings: a gate keeps its promises |
 //! | [`gate`] | a gate without atomic instructions at its entry; with the feature `std` one for a process |
+//! | `threads` | with the feature `std`: what every host on real threads shares |
 //! | `vfio_user` | with the feature `vfio-user`: the messages of the vfio-user protocol, read and written in place |
 //! | [`faults`] | decorator: errors, all-ones, PRI patterns, stuck bits, lost writes and delays on demand |
 //!
@@ -33,6 +34,9 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "std")]
+extern crate std;
+
 #[macro_use]
 mod macros;
 
@@ -48,6 +52,8 @@ pub mod model;
 mod number;
 pub mod record;
 pub mod replay;
+#[cfg(feature = "std")]
+pub mod threads;
 pub mod trace;
 #[cfg(feature = "vfio-user")]
 pub mod vfio_user;

@@ -12,10 +12,9 @@
 pub mod gpu;
 pub mod memory;
 mod rng;
-mod roster;
 pub mod spec;
 pub mod threads;
 pub mod world;
 
+pub use nova_backends::threads::{Handle, Kind, Tally};
 pub use rng::Rng;
-pub use roster::{Handle, Kind, Tally};

@@ -1,8 +1,18 @@
-//! Userspace access to a real GPU for nova-core: read-only sysfs now, VFIO next.
+//! Userspace access to a GPU for nova-core.
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`device`] | a PCI device in userspace: regions, interrupts, DMA, reset |
+//! | [`bus`] | the registers of such a device: mapped, or by messages |
+//! | [`host`] | a host for nova-core's drivers over such devices |
+//! | [`kernel`] | devices through the kernel's VFIO: groups, iommufd, no-IOMMU |
+//! | [`user`] | devices of other processes, by the vfio-user protocol |
 //! | [`sysfs`] | NVIDIA's PCI functions as `/sys/bus/pci` shows them, and their registers read-only |
 #![deny(unsafe_code)]
 
+pub mod bus;
+pub mod device;
+pub mod host;
+pub mod kernel;
 pub mod sysfs;
+pub mod user;

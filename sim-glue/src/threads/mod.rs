@@ -1,34 +1,44 @@
 //! The free-running host: real threads, real time, real races.
 //!
-//! One thread delivers interrupts, one runs timers, some run work, one lets the GPUs act when they are due, and one does
-//! what was asked for from inside callbacks. Nothing here repeats; for that there is [`crate::world`].
+//! The threads are those of every host in userspace ([`nova_backends::threads`]), and one more that lets the GPUs act when
+//! they are due. Nothing here repeats; for that there is [`crate::world`].
 
-mod clock;
 mod host;
-mod runtime;
-mod sync;
 
-pub use clock::ThreadDelay;
-pub use host::{ThreadBoard, ThreadBus, ThreadEntry, ThreadHost};
-pub use sync::{ThreadEvent, ThreadLock};
+pub use host::{ThreadBoard, ThreadBus, ThreadHost};
+pub use nova_backends::threads::{Entry as ThreadEntry, RemovalHook, ThreadDelay, ThreadEvent, ThreadLock};
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nova_backends::threads::{self, Books, Config, Interrupts, Kind, NEVER, Port, Runtime, Tally};
 use nova_core::bus::Bus;
 use nova_core::hal::{Instant, Level};
 
 use crate::gpu::{Gpu, SimBus, SimConfig};
 use crate::memory::AddressSpace;
-use crate::roster::{Kind, Tally};
-use runtime::{Port, Runtime};
-
-/// What to do when a driver asks for removal; runs on a thread of its own.
-pub type RemovalHook = Arc<dyn Fn() + Send + Sync>;
 
 /// A set of threads that hosts run on. Clones are the same; the threads end with the last clone and the last host.
 #[derive(Clone)]
-pub struct Threads(Arc<Runtime>);
+pub struct Threads(Arc<Machine>);
+
+/// What GPUs are plugged into.
+struct Machine {
+    runtime: Runtime,
+    slots: Mutex<Vec<Slot>>,
+    hardware: Hardware,
+}
+
+/// A slot with a GPU in it.
+#[derive(Clone)]
+struct Slot {
+    gpu: Gpu,
+    memory: AddressSpace,
+    port: Port,
+}
+
+/// The GPUs and the numbers of their ports, for the thread that lets them act. No [`Port`]: it would keep itself going.
+type Hardware = Arc<Mutex<Vec<(u32, Gpu)>>>;
 
 impl Threads {
     /// Starts the threads, `workers` of them for work items (at least one).
@@ -37,9 +47,16 @@ impl Threads {
     ///
     /// When the operating system has no threads left.
     pub fn new(workers: usize) -> Self {
-        // Registers the process for the gates' barriers: quick only while there are few threads.
-        let _ = nova_backends::gate::mode();
-        Self(Arc::new(Runtime::start(workers, Level::Warn)))
+        let config = Config { name: "sim", workers, log_level: Level::Warn, interrupts: Interrupts::Thread };
+        let hardware = Hardware::default();
+        let started = Runtime::start(config).and_then(|runtime| {
+            let (hardware, books) = (hardware.clone(), runtime.books());
+            runtime.machine("sim-hardware".to_owned(), move |now| advance(&lock(&hardware), &books, now))?;
+            Ok(runtime)
+        });
+        // Where no thread can be had there is nobody to run a test either.
+        let runtime = started.expect("a thread of the simulated host");
+        Self(Arc::new(Machine { runtime, slots: Mutex::default(), hardware }))
     }
 
     /// A GPU that is powered on now.
@@ -49,64 +66,62 @@ impl Threads {
 
     /// Plugs a GPU in, if it is not in already, and gives a host and a bus to probe a device with.
     pub fn attach<B: Bus + Send + Sync + 'static>(&self, gpu: &Gpu) -> (ThreadHost<B>, ThreadBus) {
-        let port = self.port(gpu);
-        self.memory(gpu).isolate(false);
-        gpu.connect_memory(Arc::new(self.memory(gpu)));
-        let board = ThreadBoard::new(self.0.shared.clone(), port);
-        (ThreadHost::new(self.0.clone(), port), SimBus::on(gpu, board))
+        let slot = self.slot(gpu);
+        slot.memory.isolate(false);
+        gpu.connect_memory(Arc::new(slot.memory.clone()));
+        let board = ThreadBoard::new(self.0.runtime.books(), slot.port.number());
+        (ThreadHost::new(slot), SimBus::on(gpu, board))
     }
 
     /// What to do when a driver on `gpu` asks for removal.
     pub fn on_removal_request(&self, gpu: &Gpu, hook: RemovalHook) {
-        let port = self.port(gpu);
-        self.0.shared.lock().ports[port].removal = Some(hook);
+        self.slot(gpu).port.on_removal_request(hook);
     }
 
     /// How often a driver on `gpu` asked for removal.
     pub fn removal_requests(&self, gpu: &Gpu) -> u64 {
-        let port = self.port(gpu);
-        self.0.shared.lock().ports[port].removal_requests
+        self.slot(gpu).port.removal_requests()
     }
 
     /// The time of the hosts' clock, which is the process's.
     pub fn now(&self) -> Instant {
-        clock::now()
+        threads::now()
     }
 
     /// How often callbacks of a kind were called.
     pub fn tally(&self, kind: Kind) -> Tally {
-        self.0.shared.lock().roster.tally(kind)
+        self.0.runtime.books().tally(kind)
     }
 
     /// Callbacks registered at present.
     pub fn live_registrations(&self) -> usize {
-        self.0.shared.lock().roster.live()
+        self.0.runtime.books().live_registrations()
     }
 
     /// Interrupt messages that arrived while nobody had requested the vector.
     pub fn stray_messages(&self) -> u64 {
-        self.0.shared.lock().stray_messages
+        self.0.runtime.books().stray_messages()
     }
 
     /// The memory that a driver shares with `gpu`.
     pub fn memory(&self, gpu: &Gpu) -> AddressSpace {
-        let port = self.port(gpu);
-        self.0.shared.lock().ports[port].memory.clone()
+        self.slot(gpu).memory
     }
 
     /// What drivers logged at `Warn` and above, oldest first.
     pub fn log(&self) -> Vec<(Instant, Level, String)> {
-        self.0.shared.lock().log.iter().cloned().collect()
+        self.0.runtime.books().log()
     }
 
-    fn port(&self, gpu: &Gpu) -> usize {
-        let mut state = self.0.shared.lock();
-        if let Some(port) = state.ports.iter().position(|port| port.gpu.is(gpu)) {
-            return port;
+    fn slot(&self, gpu: &Gpu) -> Slot {
+        let mut slots = lock(&self.0.slots);
+        if let Some(slot) = slots.iter().find(|slot| slot.gpu.is(gpu)) {
+            return slot.clone();
         }
-        let memory = AddressSpace::new();
-        state.ports.push(Port { gpu: gpu.clone(), memory, removal: None, removal_requests: 0 });
-        state.ports.len() - 1
+        let slot = Slot { gpu: gpu.clone(), memory: AddressSpace::new(), port: self.0.runtime.port() };
+        lock(&self.0.hardware).push((slot.port.number(), gpu.clone()));
+        slots.push(slot.clone());
+        slot
     }
 }
 
@@ -114,4 +129,22 @@ impl fmt::Debug for Threads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Threads({} registrations)", self.live_registrations())
     }
+}
+
+/// Lets the GPUs act up to `now`; gives the time of what comes next.
+fn advance(hardware: &[(u32, Gpu)], books: &Books, now: u64) -> u64 {
+    let mut next = NEVER;
+    for (port, gpu) in hardware {
+        let (messages, event) = gpu.with(|gpu| {
+            gpu.advance(now);
+            (gpu.take_messages(), gpu.next_event())
+        });
+        next = next.min(event.unwrap_or(NEVER));
+        (0..messages).for_each(|_| books.message(*port, 0));
+    }
+    next
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,7 +16,7 @@ use super::state::Action;
 use super::{World, WorldEvent, WorldLock};
 use crate::gpu::{Board, Effects, Gpu, SimBus};
 use crate::memory::{AddressSpace, DmaBuffer};
-use crate::roster::{Handle, Kind, SlotId};
+use nova_backends::threads::{Handle, Kind, SlotId};
 
 /// The bus of a GPU in a world: every access takes time and is a preemption point.
 pub type WorldBus = SimBus<WorldBoard>;

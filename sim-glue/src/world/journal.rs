@@ -6,7 +6,7 @@ use std::fmt;
 use nova_core::hal::{Instant, Outcome};
 
 use crate::rng::mix;
-use crate::roster::Kind;
+use nova_backends::threads::Kind;
 
 /// Something that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

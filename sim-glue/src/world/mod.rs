@@ -43,7 +43,7 @@ use nova_core::hal::{Instant, Level, Nanos};
 
 use crate::gpu::{Gpu, SimBus, SimGpu};
 use crate::memory::AddressSpace;
-use crate::roster::{Kind, Tally};
+use nova_backends::threads::{Kind, Tally};
 use state::{Action, Port, State};
 
 /// What a world does when a driver asks for removal.

@@ -7,7 +7,7 @@ use nova_core::hal::{Instant, Nanos, Outcome};
 use super::journal::What;
 use super::state::{Job, State};
 use super::{World, sync};
-use crate::roster::{Kind, NEVER, SlotId};
+use nova_backends::threads::{Kind, NEVER, SlotId};
 
 /// Where `relax` starts when there is nothing to do, in ns; it doubles from there.
 const FIRST_STRETCH: u64 = 1_000;

@@ -9,7 +9,7 @@ use super::{RemovalHook, World, WorldConfig};
 use crate::gpu::Gpu;
 use crate::memory::AddressSpace;
 use crate::rng::Rng;
-use crate::roster::{Handle, Kind, NEVER, Roster, SlotId};
+use nova_backends::threads::{Handle, Kind, NEVER, Roster, SlotId};
 
 /// Messages kept.
 const LOG_CAPACITY: usize = 1024;

@@ -1,10 +1,12 @@
-//! The book-keeping of callbacks that both hosts share: who is registered, what is due, who is running.
+//! The book-keeping of a host's callbacks: who is registered, what is due, who is running.
 //!
 //! A roster calls nobody. A host takes a job out ([`Roster::start`]), calls it without holding any lock, and says how it
 //! went ([`Roster::finish`]). The rule of `hal` follows from three lines here: `start` gives nothing of a cancelled
 //! entry, an entry that runs is not started again, and a cancelled entry takes no new settings.
 
+use std::fmt;
 use std::sync::Arc;
+use std::vec::Vec;
 
 use nova_core::hal::{Callback, Entrant, Outcome, Rearm};
 
@@ -12,7 +14,7 @@ use nova_core::hal::{Callback, Entrant, Outcome, Rearm};
 pub type Handle = Arc<dyn Entrant>;
 
 /// Never due.
-pub(crate) const NEVER: u64 = u64::MAX;
+pub const NEVER: u64 = u64::MAX;
 
 /// The kinds of callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,15 +52,16 @@ impl Tally {
     }
 }
 
-/// A place in the roster; a stale one fits nothing.
+/// Where an entry is in the roster; a stale one fits nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SlotId {
+pub struct SlotId {
     index: u32,
     generation: u32,
 }
 
 impl SlotId {
-    pub(crate) const fn index(self) -> u32 {
+    /// Its number.
+    pub const fn index(self) -> u32 {
         self.index
     }
 }
@@ -90,20 +93,22 @@ impl Slot {
 
 /// All callbacks of one host.
 #[derive(Default)]
-pub(crate) struct Roster {
+pub struct Roster {
     slots: Vec<Slot>,
     tallies: [Tally; Kind::ALL.len()],
     live: usize,
 }
 
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Roster({} registrations)", self.live)
+    }
+}
+
 impl Roster {
-    pub(crate) fn insert(
-        &mut self,
-        kind: Kind,
-        port: u32,
-        vector: u32,
-        callback: Callback<Handle>,
-    ) -> SlotId {
+    /// Takes a callback in, with nothing due. `port` is the device's number at the host; the vector matters of
+    /// interrupts only, which are held back until [`enable`](Self::enable).
+    pub fn insert(&mut self, kind: Kind, port: u32, vector: u32, callback: Callback<Handle>) -> SlotId {
         let free = self.slots.iter().position(|slot| !slot.registered && !slot.running);
         let generation =
             free.and_then(|at| self.slots.get(at)).map_or(0, |slot| slot.generation.wrapping_add(1));
@@ -129,12 +134,12 @@ impl Roster {
     }
 
     /// Whether the vector has a handler.
-    pub(crate) fn has_vector(&self, port: u32, vector: u32) -> bool {
+    pub fn has_vector(&self, port: u32, vector: u32) -> bool {
         self.handler(port, vector).is_some()
     }
 
     /// An interrupt message has arrived, to be handled from `at` on. False when nobody wants it.
-    pub(crate) fn message(&mut self, port: u32, vector: u32, at: u64) -> bool {
+    pub fn message(&mut self, port: u32, vector: u32, at: u64) -> bool {
         let Some(slot) = self.handler(port, vector).and_then(|index| self.slots.get_mut(index)) else {
             return false;
         };
@@ -143,7 +148,7 @@ impl Roster {
     }
 
     /// Queues a work item to run from `at` on. False when it is queued already or cancelled.
-    pub(crate) fn queue(&mut self, id: SlotId, at: u64) -> bool {
+    pub fn queue(&mut self, id: SlotId, at: u64) -> bool {
         match self.active(id) {
             Some(slot) if slot.due == NEVER => {
                 slot.due = at;
@@ -154,7 +159,7 @@ impl Roster {
     }
 
     /// Sets a timer. False when it is cancelled.
-    pub(crate) fn arm(&mut self, id: SlotId, at: u64) -> bool {
+    pub fn arm(&mut self, id: SlotId, at: u64) -> bool {
         let slot = self.active(id);
         let there = slot.is_some();
         if let Some(slot) = slot {
@@ -164,21 +169,21 @@ impl Roster {
     }
 
     /// Takes a setting back.
-    pub(crate) fn disarm(&mut self, id: SlotId) {
+    pub fn disarm(&mut self, id: SlotId) {
         if let Some(slot) = self.active(id) {
             slot.due = NEVER;
         }
     }
 
     /// Calls the entry once more from `at` on, beside what it is set to. An interrupt waits until it is let through.
-    pub(crate) fn replay(&mut self, id: SlotId, at: u64) {
+    pub fn replay(&mut self, id: SlotId, at: u64) {
         if let Some(slot) = self.active(id) {
             slot.replay = slot.replay.min(at);
         }
     }
 
     /// Lets an interrupt through, or holds it back.
-    pub(crate) fn enable(&mut self, id: SlotId, enabled: bool) {
+    pub fn enable(&mut self, id: SlotId, enabled: bool) {
         if let Some(slot) = self.active(id) {
             slot.enabled = enabled;
         }
@@ -186,7 +191,7 @@ impl Roster {
 
     /// Ends an entry. Gives back its callback, to be dropped without any lock: it may hold the last reference to the
     /// device. `None` when it was cancelled before.
-    pub(crate) fn cancel(&mut self, id: SlotId) -> Option<Callback<Handle>> {
+    pub fn cancel(&mut self, id: SlotId) -> Option<Callback<Handle>> {
         let slot = self.active(id)?;
         slot.due = NEVER;
         slot.replay = NEVER;
@@ -194,33 +199,39 @@ impl Roster {
         slot.callback.take()
     }
 
+    /// The port and the vector of an entry that is an interrupt.
+    pub fn interrupt(&self, id: SlotId) -> Option<(u32, u32)> {
+        let slot = self.slots.get(id.index as usize)?;
+        (slot.generation == id.generation && slot.kind == Kind::Interrupt).then_some((slot.port, slot.vector))
+    }
+
     /// Whether the callback is being called.
-    pub(crate) fn is_running(&self, id: SlotId) -> bool {
+    pub fn is_running(&self, id: SlotId) -> bool {
         self.slots.get(id.index as usize).is_some_and(|slot| slot.generation == id.generation && slot.running)
     }
 
     /// The registration itself is gone; it must have been cancelled.
-    pub(crate) fn release(&mut self, id: SlotId) {
+    pub fn release(&mut self, id: SlotId) {
         let slot = self.slots.get_mut(id.index as usize);
         if let Some(slot) = slot.filter(|slot| slot.generation == id.generation && slot.registered) {
             slot.registered = false;
-            self.live -= 1;
+            self.live = self.live.saturating_sub(1);
         }
     }
 
     /// How many entries of these kinds could start by `now`.
-    pub(crate) fn count_ready(&self, now: u64) -> usize {
+    pub fn count_ready(&self, now: u64) -> usize {
         self.slots.iter().filter(|slot| slot.start_at() <= now).count()
     }
 
     /// The `nth` entry that could start by `now`.
-    pub(crate) fn nth_ready(&self, now: u64, nth: usize) -> Option<SlotId> {
+    pub fn nth_ready(&self, now: u64, nth: usize) -> Option<SlotId> {
         let mut ready = self.slots.iter().enumerate().filter(|(_, slot)| slot.start_at() <= now);
         ready.nth(nth).map(|(index, slot)| SlotId { index: index as u32, generation: slot.generation })
     }
 
     /// The entry among `kinds` that has been due longest by `now`.
-    pub(crate) fn first_ready(&self, now: u64, kinds: &[Kind]) -> Option<SlotId> {
+    pub fn first_ready(&self, now: u64, kinds: &[Kind]) -> Option<SlotId> {
         let all = self.slots.iter().enumerate();
         let ready = all.filter(|(_, slot)| slot.start_at() <= now && kinds.contains(&slot.kind));
         let (index, slot) = ready.min_by_key(|(_, slot)| slot.start_at())?;
@@ -228,18 +239,18 @@ impl Roster {
     }
 
     /// When the next entry is due.
-    pub(crate) fn next_due(&self) -> u64 {
+    pub fn next_due(&self) -> u64 {
         self.slots.iter().map(Slot::start_at).min().unwrap_or(NEVER)
     }
 
     /// When the next entry among `kinds` is due.
-    pub(crate) fn next_due_of(&self, kinds: &[Kind]) -> u64 {
+    pub fn next_due_of(&self, kinds: &[Kind]) -> u64 {
         let these = self.slots.iter().filter(|slot| kinds.contains(&slot.kind));
         these.map(Slot::start_at).min().unwrap_or(NEVER)
     }
 
     /// Takes an entry's job: the host calls it and then says how it went. `None` when there is none to do.
-    pub(crate) fn start(&mut self, id: SlotId) -> Option<(Kind, Callback<Handle>)> {
+    pub fn start(&mut self, id: SlotId) -> Option<(Kind, Callback<Handle>)> {
         let slot = self.active(id)?;
         if slot.start_at() == NEVER {
             return None;
@@ -252,7 +263,7 @@ impl Roster {
     }
 
     /// The call of an entry's job is over.
-    pub(crate) fn finish(&mut self, id: SlotId, outcome: Outcome) {
+    pub fn finish(&mut self, id: SlotId, outcome: Outcome) {
         let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
         slot.running = false;
         if let Outcome::Timer(Rearm::At(at)) = outcome {
@@ -269,12 +280,13 @@ impl Roster {
         }
     }
 
-    pub(crate) fn tally(&self, kind: Kind) -> Tally {
+    /// How often callbacks of a kind were called.
+    pub fn tally(&self, kind: Kind) -> Tally {
         self.tallies[kind as usize]
     }
 
     /// Registrations that are there at present.
-    pub(crate) const fn live(&self) -> usize {
+    pub const fn live(&self) -> usize {
         self.live
     }
 

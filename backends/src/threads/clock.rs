@@ -1,4 +1,4 @@
-//! The clock of free-running hosts: one for the whole process, so that an event, which is made without a host at hand,
+//! The clock of hosts on threads: one for the whole process, so that an event, which is made without a host at hand,
 //! knows what an instant means.
 
 use std::sync::OnceLock;
@@ -11,21 +11,15 @@ use nova_core::hal::Instant;
 const SPIN: Duration = Duration::from_micros(50);
 
 /// Nanoseconds since the process first asked.
-pub(super) fn now() -> Instant {
+pub fn now() -> Instant {
     static ORIGIN: OnceLock<StdInstant> = OnceLock::new();
     let since = ORIGIN.get_or_init(StdInstant::now).elapsed();
     Instant(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// A delay that sleeps, or watches the clock when it is short.
-#[derive(Debug, Clone, Copy)]
-pub struct ThreadDelay(());
-
-impl ThreadDelay {
-    pub(super) const fn new() -> Self {
-        Self(())
-    }
-}
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ThreadDelay;
 
 fn pass(span: Duration) {
     let start = StdInstant::now();

@@ -1,4 +1,4 @@
-//! Locks and events of free-running hosts.
+//! Locks and events of hosts on threads.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,0 +1,130 @@
+//! Devices through the kernel's VFIO: a group of an IOMMU of type 1, iommufd, or, if somebody insists, no IOMMU at all.
+//!
+//! The device has to be bound to vfio-pci (or a variant of it). When its file is closed, and so when the process dies, the
+//! kernel ends its interrupts, takes all memory away from it, and resets it.
+
+mod group;
+mod ioctl;
+mod iommufd;
+mod kernel_device;
+
+pub use kernel_device::KernelDevice;
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::device::{Device, Error};
+use crate::sysfs::{Address, Root};
+use group::Group;
+use iommufd::AddressSpace;
+
+/// Where a device is looked for, and what is accepted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The sysfs tree.
+    pub sysfs: Root,
+    /// The folder of device files.
+    pub dev: PathBuf,
+    /// Which interface of the kernel to use.
+    pub interface: Interface,
+    /// A device without an IOMMU is accepted: whoever drives it can write to all memory. It has no DMA memory here, since
+    /// bus addresses would be physical ones, which a process cannot keep from moving.
+    pub no_iommu: bool,
+}
+
+impl Default for Options {
+    /// The system's own trees, whatever interface there is, and an IOMMU.
+    fn default() -> Self {
+        Self {
+            sysfs: Root::from_env(),
+            dev: PathBuf::from("/dev"),
+            interface: Interface::Any,
+            no_iommu: false,
+        }
+    }
+}
+
+/// An interface of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// iommufd where it is there, groups otherwise.
+    Any,
+    /// Groups and containers.
+    Group,
+    /// iommufd.
+    Iommufd,
+}
+
+/// Opens a device. One device of an IOMMU group at a time: the kernel gives the group to one opener.
+///
+/// # Errors
+///
+/// When it is not bound to vfio-pci, its group is in use, or the system does not let us.
+pub fn open(address: Address, options: &Options) -> Result<Arc<dyn Device>, Error> {
+    KernelDevice::open(address, options).map(|device| Arc::new(device) as Arc<dyn Device>)
+}
+
+/// What stands between a device and memory.
+#[derive(Debug)]
+enum Iommu {
+    /// A group in a container.
+    Group(Group),
+    /// An address space of iommufd.
+    Iommufd(AddressSpace),
+}
+
+/// Opens the file of a device, and what goes with it.
+fn open_file(address: Address, options: &Options) -> Result<(OwnedFd, Iommu), Error> {
+    let name = address.to_string();
+    let folder = options.sysfs.path().join("bus/pci/devices").join(&name);
+    check_driver(&folder, &name)?;
+    let cdev = cdev(&folder, &options.dev);
+    match (options.interface, cdev) {
+        (Interface::Any, Some(path)) if options.dev.join("iommu").exists() => by_iommufd(&path, options),
+        (Interface::Iommufd, Some(path)) => by_iommufd(&path, options),
+        (Interface::Iommufd, None) => Err(Error::Unsupported { what: "a device file for iommufd" }),
+        (Interface::Any | Interface::Group, _) => by_group(&folder, &name, options),
+    }
+}
+
+fn check_driver(folder: &Path, name: &str) -> Result<(), Error> {
+    let driver = link(&folder.join("driver"));
+    // Variants are named after what they are for: `nvgrace-gpu-vfio-pci`.
+    if driver.is_some_and(|driver| driver.replace('_', "-").ends_with("vfio-pci")) {
+        return Ok(());
+    }
+    Err(Error::NotBound { address: name.to_owned() })
+}
+
+/// The file of a device for iommufd, where there is one.
+fn cdev(folder: &Path, dev: &Path) -> Option<PathBuf> {
+    let entry = fs::read_dir(folder.join("vfio-dev")).ok()?.flatten().next()?;
+    Some(dev.join("vfio/devices").join(entry.file_name())).filter(|path| path.exists())
+}
+
+fn by_iommufd(path: &Path, options: &Options) -> Result<(OwnedFd, Iommu), Error> {
+    let device: File = group::open(path)?;
+    let space = AddressSpace::bind(&options.dev, &device)?;
+    Ok((device.into(), Iommu::Iommufd(space)))
+}
+
+fn by_group(folder: &Path, name: &str, options: &Options) -> Result<(OwnedFd, Iommu), Error> {
+    let number = link(&folder.join("iommu_group")).and_then(|group| group.parse().ok());
+    let number: u32 = number.ok_or_else(|| Error::NoIommu { address: name.to_owned() })?;
+    // A group the kernel made up, for a device without an IOMMU.
+    let made_up =
+        fs::read_to_string(folder.join("iommu_group/name")).is_ok_and(|name| name.trim() == "vfio-noiommu");
+    if made_up && !options.no_iommu {
+        return Err(Error::NoIommu { address: name.to_owned() });
+    }
+    let group = Group::open(&options.dev, number, !made_up)?;
+    let device = group.device(name)?;
+    Ok((device, Iommu::Group(group)))
+}
+
+/// The last part of what a symbolic link points to.
+fn link(path: &Path) -> Option<String> {
+    Some(fs::read_link(path).ok()?.file_name()?.to_string_lossy().into_owned())
+}

@@ -1,0 +1,259 @@
+//! Servers that break the protocol: a typed error within the deadline, no hang, no panic, and no file of theirs kept.
+
+mod server;
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nova_backends::vfio_user::{
+    Command, DmaAccess, Errno, Header, Kind as Type, RegionData, Reply, Request, Version,
+};
+use nova_vfio_glue::device::{Device, Error, Kind, region};
+use nova_vfio_glue::user::{Options, UserDevice};
+use server::{Scripted, receive, send, welcome};
+
+const DEADLINE: Duration = Duration::from_millis(200);
+/// What a busy machine may add.
+const GRACE: Duration = Duration::from_secs(5);
+
+fn connect(server: &Scripted) -> Result<UserDevice, Error> {
+    UserDevice::connect(server.path(), &Options { deadline: DEADLINE })
+}
+
+/// What a read of a register gives, of a server that does as it should until then, and then `does`.
+fn read_of(does: impl FnOnce(&mut UnixStream, Header) + Send + 'static) -> Error {
+    let server = Scripted::start(move |mut stream| {
+        welcome(&mut stream);
+        let (header, _) = receive(&mut stream).expect("a read");
+        assert_eq!(header.command, Command::RegionRead.number());
+        does(&mut stream, header);
+        // Keeps the connection open until the client has given it up.
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let device = connect(&server).expect("connects");
+    let start = Instant::now();
+    let error = device.read(region::BAR0, 0, &mut [0; 4]).expect_err("no answer");
+    assert!(start.elapsed() < DEADLINE + GRACE, "{:?}", start.elapsed());
+    assert!(device.is_gone(), "{error}");
+    let again = device.read(region::BAR0, 0, &mut [0; 4]).expect_err("gone");
+    assert_eq!(again.kind(), Kind::Gone);
+    drop(device);
+    server.join();
+    error
+}
+
+/// The right answer, as bytes.
+fn right(header: &Header) -> Vec<u8> {
+    let mut out = vec![0; 64];
+    let data = RegionData { offset: 0, region: region::BAR0, data: &[1, 2, 3, 4] };
+    let len = Reply::RegionRead(data).encode(header, &mut out).expect("fits");
+    out.truncate(len);
+    out
+}
+
+fn assert_protocol(error: &Error) {
+    assert_eq!(error.kind(), Kind::Protocol, "{error}");
+    assert!(error.to_string().contains("reading of a region"), "{error}");
+}
+
+#[test]
+fn silence_ends_at_the_deadline() {
+    let start = Instant::now();
+    assert_eq!(read_of(|_, _| ()).kind(), Kind::Timeout);
+    assert!(start.elapsed() >= DEADLINE);
+}
+
+#[test]
+fn half_an_answer_and_then_silence_ends_at_the_deadline() {
+    for len in [1, 15, 16, 17, 35] {
+        let error = read_of(move |stream, header| stream.write_all(&right(&header)[..len]).expect("sends"));
+        assert_eq!(error.kind(), Kind::Timeout, "{len}: {error}");
+    }
+}
+
+#[test]
+fn a_byte_now_and_then_does_not_move_the_deadline() {
+    let error = read_of(|stream, header| {
+        for byte in right(&header) {
+            thread::sleep(DEADLINE / 8);
+            if stream.write_all(&[byte]).is_err() {
+                return;
+            }
+        }
+    });
+    assert_eq!(error.kind(), Kind::Timeout, "{error}");
+}
+
+#[test]
+fn questions_without_end_do_not_move_the_deadline() {
+    let error = read_of(|stream, _| {
+        let mut out = [0; 64];
+        let request = Request::DmaRead(DmaAccess { address: 0, count: 4 });
+        let len = request.encode(9, false, &mut out).expect("fits");
+        // Its answers are read as well, or the client would wait for room.
+        while stream.write_all(&out[..len]).is_ok() && receive(stream).is_some() {}
+    });
+    assert_eq!(error.kind(), Kind::Timeout, "{error}");
+}
+
+#[test]
+fn a_server_that_closes_is_gone() {
+    for len in [0, 7, 20] {
+        let error = read_of(move |stream, header| {
+            stream.write_all(&right(&header)[..len]).expect("sends");
+            stream.shutdown(std::net::Shutdown::Write).expect("closes");
+        });
+        assert_eq!(error.kind(), Kind::Gone, "{len}: {error}");
+    }
+}
+
+#[test]
+fn answers_to_something_else_are_refused() {
+    let changes: [fn(&mut Header); 3] = [
+        |header| header.id = header.id.wrapping_add(1),
+        |header| header.command = Command::RegionWrite.number(),
+        |header| header.command = 999,
+    ];
+    for change in changes {
+        assert_protocol(&read_of(move |stream, mut header| {
+            change(&mut header);
+            stream.write_all(&right(&header)).expect("sends");
+        }));
+    }
+}
+
+#[test]
+fn answers_of_another_size_are_refused() {
+    for size in [0, 15, u32::MAX, 1 << 30] {
+        assert_protocol(&read_of(move |stream, header| {
+            let reply = Header { size, ..header.reply() };
+            stream.write_all(&reply.encode()).expect("sends");
+        }));
+    }
+    // Shorter and longer than its own count.
+    for len in [32, 34, 40] {
+        assert_protocol(&read_of(move |stream, header| {
+            let mut bytes = right(&header);
+            bytes.resize(len, 0);
+            bytes[4..8].copy_from_slice(&(len as u32).to_le_bytes());
+            stream.write_all(&bytes).expect("sends");
+        }));
+    }
+}
+
+#[test]
+fn data_of_another_place_is_refused() {
+    let places = [(4, region::BAR0, 4), (0, region::BAR1, 4), (0, region::BAR0, 2), (0, region::BAR0, 8)];
+    for (offset, region, count) in places {
+        assert_protocol(&read_of(move |stream, header| {
+            let data = vec![0; count];
+            send(stream, &header, &Reply::RegionRead(RegionData { offset, region, data: &data }));
+        }));
+    }
+}
+
+#[test]
+fn flags_that_are_none_are_refused() {
+    for flags in [2_u32, 0x11, 0x20, 0xffff_ffff] {
+        assert_protocol(&read_of(move |stream, header| {
+            let mut bytes = right(&header);
+            bytes[8..12].copy_from_slice(&flags.to_le_bytes());
+            stream.write_all(&bytes).expect("sends");
+        }));
+    }
+}
+
+#[test]
+fn a_refusal_is_an_error_and_the_device_stays() {
+    let server = Scripted::start(|mut stream| {
+        welcome(&mut stream);
+        for errno in [Errno::EINVAL, Errno(0), Errno(u32::MAX)] {
+            let (header, _) = receive(&mut stream).expect("a read");
+            send(&mut stream, &header, &Reply::Error(errno));
+        }
+        let (header, _) = receive(&mut stream).expect("a read");
+        stream.write_all(&right(&header)).expect("sends");
+    });
+    let device = connect(&server).expect("connects");
+    let mut bytes = [0; 4];
+    for errno in [rustix::io::Errno::INVAL, rustix::io::Errno::IO, rustix::io::Errno::IO] {
+        let refused = Error::Refused { what: "reading of a region", errno };
+        assert_eq!(device.read(region::BAR0, 0, &mut bytes), Err(refused));
+    }
+    device.read(region::BAR0, 0, &mut bytes).expect("reads");
+    assert_eq!(bytes, [1, 2, 3, 4]);
+    server.join();
+}
+
+#[test]
+fn a_handshake_that_is_none_is_refused() {
+    type Answer = fn(&mut UnixStream, Header);
+    let answers: [(Answer, Kind); 5] = [
+        (|_, _| (), Kind::Timeout),
+        (|stream, header| send(stream, &header, &Reply::Error(Errno::EINVAL)), Kind::Other),
+        (
+            |stream, header| {
+                let version = Version { major: 7, ..Version::new(Default::default()) };
+                send(stream, &header, &Reply::Version(version));
+            },
+            Kind::Protocol,
+        ),
+        (
+            |stream, header| {
+                let text = b"\x00\x00\x01\x00{\"capabilities\":{\"max_msg_fds\":\0";
+                let reply = Header { size: (16 + text.len()) as u32, ..header.reply() };
+                stream.write_all(&[&reply.encode()[..], text].concat()).expect("sends");
+            },
+            Kind::Protocol,
+        ),
+        (|stream, _| stream.write_all(&[0xff; 4096]).expect("sends"), Kind::Protocol),
+    ];
+    for (answer, kind) in answers {
+        let server = Scripted::start(move |mut stream| {
+            let (header, _) = receive(&mut stream).expect("a version");
+            answer(&mut stream, header);
+            let _ = stream.read(&mut [0; 1]);
+        });
+        let error = connect(&server).expect_err("no handshake");
+        assert_eq!(error.kind(), kind, "{error}");
+        server.join();
+    }
+}
+
+#[test]
+fn requests_of_the_server_are_answered_while_an_answer_is_waited_for() {
+    let server = Scripted::start(|mut stream| {
+        welcome(&mut stream);
+        let (header, _) = receive(&mut stream).expect("a read");
+        // Memory that nobody gave it, something a client does not do, and something that is no command.
+        let asked = [
+            Request::DmaRead(DmaAccess { address: 0x1000, count: 8 }),
+            Request::DmaWrite { address: u64::MAX, data: &[1] },
+            Request::DeviceReset,
+        ];
+        for (id, request) in (100..).zip(&asked) {
+            let mut out = [0; 64];
+            let len = request.encode(id, false, &mut out).expect("fits");
+            stream.write_all(&out[..len]).expect("sends");
+            let (answer, _) = receive(&mut stream).expect("an answer");
+            assert_eq!((answer.id, answer.command), (id, request.command().number()));
+            assert!(matches!(answer.kind, Type::Error(_)), "{answer:?}");
+        }
+        stream.write_all(&right(&header)).expect("sends");
+    });
+    let device = connect(&server).expect("connects");
+    let mut bytes = [0; 4];
+    device.read(region::BAR0, 0, &mut bytes).expect("reads");
+    assert_eq!(bytes, [1, 2, 3, 4]);
+    server.join();
+}
+
+#[test]
+fn no_server_is_an_error_with_its_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nobody");
+    let error = UserDevice::connect(&path, &Options::default()).expect_err("nobody");
+    assert!(error.to_string().contains("nobody"), "{error}");
+}
