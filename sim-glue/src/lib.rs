@@ -6,11 +6,13 @@
 //! | [`world`] | the deterministic host: one thread, one seed, simulated time |
 //! | [`threads`] | the free-running host: real threads, real time |
 //! | [`spec`] | simulated devices in one line of text: `ga102,seed=7,boot-ms=20` |
+//! | [`pci`] | a GPU as a PCI function: config space, windows, interrupts, resets |
 //! | [`memory`] | memory that drivers and GPUs share |
 #![forbid(unsafe_code)]
 
 pub mod gpu;
 pub mod memory;
+pub mod pci;
 mod rng;
 mod roster;
 pub mod spec;
