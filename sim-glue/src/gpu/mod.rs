@@ -11,6 +11,7 @@ mod build;
 mod bus;
 mod config;
 mod errors;
+mod falcon;
 mod hook;
 mod identity;
 mod interrupts;
@@ -25,11 +26,13 @@ pub use identity::{Identity, VENDOR_ID};
 pub use truth::{Alarm, Lines, Stats};
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use nova_core::bus::{Offset, Word};
 use nova_core::chip::Family;
 use nova_core::chip::family::sets;
 
+use crate::memory::SystemMemory;
 use crate::pci::PciFunction;
 
 use build::Registers;
@@ -146,10 +149,11 @@ impl SimGpu {
         self.model.parts().1.advance(now);
     }
 
-    /// Host time, in ns, at which the hardware will do something that may send a message, by itself.
+    /// Host time, in ns, at which the hardware will do something by itself that shows outside: it may send a message, or
+    /// accesses memory.
     #[inline]
     pub fn next_event(&self) -> Option<u64> {
-        let next = self.model.device().next_message();
+        let next = self.model.device().next_event();
         (next != timer::NEVER && self.power == Power::Present).then_some(next)
     }
 
@@ -169,6 +173,12 @@ impl SimGpu {
         let behaviour = self.model.parts().1;
         behaviour.interrupts.raise(vector);
         behaviour.settle();
+    }
+
+    /// What its DMA reaches; `None` for nothing, as at first. Called while the GPU is locked, so it must not access this
+    /// GPU.
+    pub fn connect_memory(&mut self, memory: Option<Arc<dyn SystemMemory>>) {
+        self.model.parts().1.falcons.link.connect(memory);
     }
 
     /// Pulls it out of its slot.
@@ -258,6 +268,7 @@ impl SimGpu {
 
     fn set_power(&mut self, power: Power) {
         self.power = power;
+        self.model.parts().1.falcons.link.cut(power != Power::Present);
         self.note_special();
     }
 
