@@ -50,7 +50,7 @@ pub enum MessageKind {
     MsiX,
 }
 
-/// A PCI Express function; see the [module](self).
+/// A PCI Express function: config space with its effects, windows, ROM, messages.
 #[derive(Debug, Clone)]
 pub struct PciFunction {
     space: ConfigSpace,
