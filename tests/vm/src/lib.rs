@@ -7,7 +7,7 @@
 mod list;
 mod message;
 
-pub use list::{CASES, Case, Machine};
+pub use list::{CASES, CHIPS, Case, Machine};
 pub use message::{FromGuest, Outcome, ToGuest, parse, render};
 
 /// The guest's serial port that carries the messages.

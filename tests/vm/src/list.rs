@@ -7,7 +7,22 @@ use std::time::Duration;
 pub enum Machine {
     /// QEMU's own test devices: `edu0` and `test0`, each behind a port of its own. Shows that the bench works.
     Bench,
+    /// Simulated GPUs, one of each of [`CHIPS`] and named like it, each served by a program on the host.
+    Gpus,
 }
+
+impl Machine {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bench => "bench",
+            Self::Gpus => "gpus",
+        }
+    }
+}
+
+/// One chip of every family.
+pub const CHIPS: [&str; 7] = ["tu102", "ga100", "ga102", "ad102", "gh100", "gb100", "gb202"];
 
 /// One case of the guest suite.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +53,10 @@ const fn bench(name: &'static str, seconds: u64, about: &'static str) -> Case {
     Case { name, about, machine: Machine::Bench, seconds }
 }
 
+const fn gpus(name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine: Machine::Gpus, seconds }
+}
+
 /// Every case, in the order in which they run.
 pub const CASES: &[Case] = &[
     bench("boot", 20, "an untainted kernel with an IOMMU and VFIO"),
@@ -49,6 +68,23 @@ pub const CASES: &[Case] = &[
     bench("edu_rebind", 90, "rounds of bind and unbind, each with the device opened"),
     bench("testdev", 20, "a second device at the same time"),
     bench("unplug", 90, "orderly unplug of a held device: request eventfd, close, gone; plugged in again"),
+    gpus(
+        "gpu_identity",
+        60,
+        "a GPU of every family at once: nova through sysfs says what it says of its simulator",
+    ),
+    gpus("gpu_vfio", 60, "all of them held through VFIO at once: identity, clock, speed of a read"),
+    gpus("gpu_rebind", 600, "1000 rounds of bind and unbind, each with the GPU opened"),
+    gpus(
+        "gpu_unplug",
+        90,
+        "orderly unplug of a held GPU while it is read from: request eventfd, close, gone, back",
+    ),
+    gpus(
+        "gpu_killed",
+        90,
+        "its server killed between reads: all ones and no harm; unplugged, served anew, plugged in",
+    ),
 ];
 
 #[cfg(test)]

@@ -61,6 +61,11 @@ impl Function {
         self.folder().join("iommu_group").exists()
     }
 
+    /// `0000:01:00.0`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn folder(&self) -> PathBuf {
         Path::new(DEVICES).join(&self.address)
     }

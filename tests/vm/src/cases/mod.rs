@@ -2,6 +2,7 @@
 
 mod bench;
 mod edu;
+mod gpu;
 mod unplug;
 
 use anyhow::{Context, Result};
@@ -19,7 +20,12 @@ const RUNS: &[(&str, Run)] = &[
     ("edu_dma", edu::dma),
     ("edu_rebind", edu::rebind),
     ("testdev", bench::testdev),
-    ("unplug", unplug::held),
+    ("unplug", unplug::edu),
+    ("gpu_identity", gpu::identity),
+    ("gpu_vfio", gpu::vfio),
+    ("gpu_rebind", gpu::rebind),
+    ("gpu_unplug", gpu::unplug),
+    ("gpu_killed", gpu::killed),
 ];
 
 /// Runs the case `name`.

@@ -43,15 +43,40 @@ pub(crate) struct Args {
     /// Boot the guest with a shell on this terminal instead (Ctrl-A X ends it).
     #[arg(long, conflicts_with_all = ["only", "list"])]
     shell: bool,
+    /// The devices that the machine with the shell has.
+    #[arg(long, requires = "shell", default_value = "bench")]
+    machine: Shown,
     /// What executes the guest's instructions; without it KVM where a trial boot has shown that it works, else TCG.
     #[arg(long)]
     accel: Option<Accel>,
     /// Keep the logs and the initramfs of this run in this folder.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    /// The program that serves the GPUs, as `PROGRAM sim serve --chip CHIP --socket PATH`; without it this
+    /// checkout's `nova`.
+    #[arg(long, value_name = "PROGRAM")]
+    server: Option<PathBuf>,
     /// Write down the newest versions that Debian has of QEMU and the kernel, and fetch them.
     #[arg(long)]
     relock: bool,
+}
+
+/// [`Kind`] on the command line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Shown {
+    /// QEMU's own test devices.
+    Bench,
+    /// Simulated GPUs, one of every family.
+    Gpus,
+}
+
+impl From<Shown> for Kind {
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Bench => Self::Bench,
+            Shown::Gpus => Self::Gpus,
+        }
+    }
 }
 
 /// Does what `args` says.
@@ -73,12 +98,19 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     guest::initramfs(&tools, &programs, &initramfs)?;
     machine::watch_for_stop()?;
     let log = folder.join("console.log");
-    let trial =
-        Boot { tools: &tools, initramfs: &initramfs, accel: Accel::Tcg, log: &log, ready_limit: READY_LIMIT };
+    let server = args.server.clone().unwrap_or_else(|| programs.nova());
+    let trial = Boot {
+        tools: &tools,
+        initramfs: &initramfs,
+        accel: Accel::Tcg,
+        log: &log,
+        server: &server,
+        ready_limit: READY_LIMIT,
+    };
     let accel = args.accel.map_or_else(|| machine::probe(&trial), Ok)?;
     let boot = Boot { accel, ..trial };
     if args.shell {
-        return machine::shell(&boot, Kind::Bench);
+        return machine::shell(&boot, args.machine.into());
     }
     shell::say(&format!("ready to boot after {:.1} s", started.elapsed().as_secs_f64()));
     finish(&boot, &selected, &folder)
@@ -88,7 +120,11 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 #[expect(dead_code, reason = "cargo xtask test does not call it yet")]
 pub(crate) fn check(shell: &Shell) -> Result<()> {
     let (only, keep) = (Vec::new(), None);
-    run(shell, &Args { only, list: false, shell: false, accel: None, keep, relock: false })
+    let machine = Shown::Bench;
+    run(
+        shell,
+        &Args { only, list: false, shell: false, machine, accel: None, keep, server: None, relock: false },
+    )
 }
 
 /// Runs the cases and tells what came of them, however the run ends.

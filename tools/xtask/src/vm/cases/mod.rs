@@ -105,7 +105,7 @@ fn say(row: &Row) {
 fn log_path(any: &Path, kind: Kind, number: usize) -> Result<PathBuf> {
     let folder = any.parent().context("the log has no folder")?;
     fs::create_dir_all(folder)?;
-    Ok(folder.join(format!("console-{}-{number}.log", report::machine_name(kind))))
+    Ok(folder.join(format!("console-{}-{number}.log", kind.name())))
 }
 
 #[cfg(test)]

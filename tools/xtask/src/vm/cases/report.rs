@@ -60,7 +60,7 @@ impl Report {
     }
 
     pub(super) fn add(&mut self, case: &'static Case, outcome: Outcome) -> &Row {
-        let machine = machine_name(case.machine);
+        let machine = case.machine.name();
         let index = self.cases.len();
         self.cases.push(Row { name: case.name, machine, about: case.about, outcome });
         &self.cases[index]
@@ -68,7 +68,7 @@ impl Report {
 
     pub(super) fn booted(&mut self, kind: Kind, kernel: &str, time: Duration, log: &Path) {
         self.machines.push(Booted {
-            machine: machine_name(kind),
+            machine: kind.name(),
             kernel: kernel.to_owned(),
             ready_millis: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
             console: log.display().to_string(),
@@ -136,13 +136,6 @@ impl Report {
         let missing = self.missing.iter().map(|name| format!("{name} (not run)"));
         let all: Vec<_> = failed.chain(missing).chain(self.troubles.iter().cloned()).collect();
         if all.is_empty() { Ok(()) } else { bail!("failed: {}", all.join(", ")) }
-    }
-}
-
-/// What a machine is called.
-pub(super) fn machine_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Bench => "bench",
     }
 }
 

@@ -1,8 +1,8 @@
 //! The devices that a machine can have, and the port that each is plugged into.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use nova_vm_tests::Machine as Kind;
+use nova_vm_tests::{CHIPS, Machine as Kind};
 use serde_json::{Value, json};
 
 /// The slot of the first port on the root bus; those before it are QEMU's own.
@@ -14,7 +14,6 @@ pub(super) enum Model {
     /// One of QEMU's own, by its driver's name.
     Own(&'static str),
     /// A program on this machine that listens on this socket.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the GPU cases"))]
     VfioUser(PathBuf),
 }
 
@@ -29,9 +28,11 @@ pub(super) struct Device {
 
 /// The devices of a machine, each behind a root port of its own. A GPU that sits on the root bus itself would
 /// show as conventional PCI.
-pub(super) fn devices(kind: Kind) -> Vec<Device> {
+/// Sockets are in the folder `sockets`.
+pub(super) fn devices(kind: Kind, sockets: &Path) -> Vec<Device> {
     let models = match kind {
-        Kind::Bench => [("edu0", Model::Own("edu")), ("test0", Model::Own("pci-testdev"))],
+        Kind::Bench => vec![("edu0", Model::Own("edu")), ("test0", Model::Own("pci-testdev"))],
+        Kind::Gpus => CHIPS.map(|chip| (chip, Model::VfioUser(sockets.join(chip)))).to_vec(),
     };
     let device = |(index, (name, model))| Device { name, model, slot: FIRST_SLOT + index };
     models.into_iter().enumerate().map(device).collect()
@@ -79,13 +80,15 @@ mod tests {
 
     #[test]
     fn every_device_has_a_port_of_its_own() {
-        let devices = devices(Kind::Bench);
-        let mut addresses: Vec<_> = devices.iter().map(Device::port_address).collect();
-        assert_eq!(addresses[0], "0000:00:04.0");
-        addresses.dedup();
-        assert_eq!(addresses.len(), devices.len());
-        for device in &devices {
-            assert_eq!(device.port()["id"], device.properties()["bus"]);
+        for kind in [Kind::Bench, Kind::Gpus] {
+            let devices = devices(kind, Path::new("/run"));
+            let mut addresses: Vec<_> = devices.iter().map(Device::port_address).collect();
+            assert_eq!(addresses[0], "0000:00:04.0");
+            addresses.dedup();
+            assert_eq!(addresses.len(), devices.len());
+            for device in &devices {
+                assert_eq!(device.port()["id"], device.properties()["bus"]);
+            }
         }
     }
 

@@ -5,7 +5,6 @@ mod device;
 mod lines;
 mod qemu;
 mod qmp;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the GPU cases"))]
 mod server;
 mod splat;
 mod stop;
@@ -24,7 +23,13 @@ use nova_vm_tests::{Case, FromGuest, Machine as Kind, Outcome, ToGuest, parse, r
 use tempfile::TempDir;
 
 pub(super) use self::accel::probe;
-use self::{device::Device, lines::Lines, qemu::Console, qmp::Qmp};
+use self::{
+    device::{Device, Model},
+    lines::Lines,
+    qemu::Console,
+    qmp::Qmp,
+    server::Server,
+};
 use super::fetch::Tools;
 
 /// How long QEMU may take to open its sockets.
@@ -54,6 +59,9 @@ impl Accel {
     }
 }
 
+/// The programs that are devices of a machine, by the devices' names.
+type Servers = BTreeMap<String, Server>;
+
 /// What a machine is booted from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Boot<'b> {
@@ -62,6 +70,8 @@ pub(super) struct Boot<'b> {
     pub(super) accel: Accel,
     /// The file for the guest's console.
     pub(super) log: &'b Path,
+    /// The program that serves a GPU, as `PROGRAM sim serve --chip CHIP --socket PATH`.
+    pub(super) server: &'b Path,
     /// How long it may take until our program in the guest is ready.
     pub(super) ready_limit: Duration,
 }
@@ -73,6 +83,8 @@ pub(super) struct Machine {
     qmp: Qmp,
     control: Lines,
     devices: Vec<Device>,
+    /// By the name of the device.
+    servers: Servers,
     log: PathBuf,
     /// How much of the log has been looked at.
     seen: usize,
@@ -90,14 +102,15 @@ impl Machine {
     /// Starts a machine and waits until its program is ready.
     pub(super) fn boot(boot: &Boot<'_>, kind: Kind) -> Result<Self> {
         let sockets = tempfile::Builder::new().prefix("nova-vm-").tempdir()?;
-        let devices = device::devices(kind);
+        let devices = device::devices(kind, sockets.path());
+        let servers = start_servers(boot, &devices)?;
         let mut qemu = qemu::command(boot, &devices, sockets.path(), Console::Log)?
             .spawn()
             .context("cannot start QEMU")?;
         match connect(&mut qemu, boot, sockets.path()) {
             Ok((qmp, control, kernel)) => {
                 let log = boot.log.to_owned();
-                Ok(Self { qemu, qmp, control, devices, log, seen: 0, kernel, _sockets: sockets })
+                Ok(Self { qemu, qmp, control, devices, servers, log, seen: 0, kernel, _sockets: sockets })
             }
             Err(error) => {
                 end(&mut qemu);
@@ -152,9 +165,15 @@ impl Machine {
             "plug" => self.qmp.device_add(&device.properties())?,
             "unplug" => self.qmp.device_del(device.name)?,
             "await_unplugged" => self.qmp.wait_deleted(device.name, Duration::from_secs(20))?,
+            "kill_server" => self.server(target)?.kill()?,
+            "start_server" => self.server(target)?.start()?,
             _ => bail!("the host has no step {step}"),
         }
         Ok(String::new())
+    }
+
+    fn server(&mut self, name: &str) -> Result<&mut Server> {
+        self.servers.get_mut(name).with_context(|| format!("{name} is served by no program"))
     }
 
     /// Signs of trouble in the guest's log since the last look.
@@ -201,9 +220,25 @@ impl Drop for Machine {
 /// Boots a machine with its console on this terminal and a shell in it.
 pub(super) fn shell(boot: &Boot<'_>, kind: Kind) -> Result<()> {
     let sockets = tempfile::Builder::new().prefix("nova-vm-").tempdir()?;
-    let mut command = qemu::command(boot, &device::devices(kind), sockets.path(), Console::Terminal)?;
+    let devices = device::devices(kind, sockets.path());
+    let _servers = start_servers(boot, &devices)?;
+    let mut command = qemu::command(boot, &devices, sockets.path(), Console::Terminal)?;
     let status = command.status().context("cannot start QEMU")?;
     if status.success() { Ok(()) } else { bail!("QEMU ended with {status}") }
+}
+
+/// Starts the program behind each device that has one; its output goes beside the log.
+fn start_servers(boot: &Boot<'_>, devices: &[Device]) -> Result<Servers> {
+    let mut servers = Servers::new();
+    for device in devices {
+        let Model::VfioUser(socket) = &device.model else { continue };
+        let log = boot.log.with_extension(format!("{}.log", device.name));
+        let mut server =
+            Server::new(boot.server, &["sim", "serve", "--chip", device.name], socket.clone(), log);
+        server.start().with_context(|| format!("cannot serve {}", device.name))?;
+        servers.insert(device.name.to_owned(), server);
+    }
+    Ok(servers)
 }
 
 fn connect(qemu: &mut Child, boot: &Boot<'_>, sockets: &Path) -> Result<(Qmp, Lines, String)> {
