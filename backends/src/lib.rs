@@ -9,6 +9,7 @@
 //! | [`trace`] | the text forms of a trace: nova's own, and Linux mmiotrace |
 //! | [`conformance`] | suites for what a host brings: a gate keeps its promises |
 //! | [`gate`] | a gate without atomic instructions at its entry; with the feature `std` one for a process |
+//! | `vfio_user` | with the feature `vfio-user`: the messages of the vfio-user protocol, read and written in place |
 //! | [`faults`] | decorator: errors, all-ones, PRI patterns, stuck bits, lost writes and delays on demand |
 //!
 //! Decorators take any [`Bus`](nova_core::bus::Bus) and are one, so they stack:
@@ -48,3 +49,5 @@ mod number;
 pub mod record;
 pub mod replay;
 pub mod trace;
+#[cfg(feature = "vfio-user")]
+pub mod vfio_user;

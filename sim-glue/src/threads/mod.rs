@@ -51,6 +51,7 @@ impl Threads {
     pub fn attach<B: Bus + Send + Sync + 'static>(&self, gpu: &Gpu) -> (ThreadHost<B>, ThreadBus) {
         let port = self.port(gpu);
         self.memory(gpu).isolate(false);
+        gpu.connect_memory(Arc::new(self.memory(gpu)));
         let board = ThreadBoard::new(self.0.shared.clone(), port);
         (ThreadHost::new(self.0.clone(), port), SimBus::on(gpu, board))
     }
