@@ -34,16 +34,27 @@ impl Apt {
     /// One other suite of the Debian mirror that the machine uses, such as
     /// `trixie-backports`, with nothing counted as installed.
     pub(crate) fn suite(suite: &str) -> Result<Self> {
+        Self::suites(suite, &[suite])
+    }
+
+    /// Several suites of that mirror, with nothing counted as installed. `name` names the folder of the cache;
+    /// of a package that several suites have, the last suite's version is taken.
+    pub(crate) fn suites(name: &str, suites: &[&str]) -> Result<Self> {
         need("apt-get")?;
-        let dir = folder(suite)?;
+        let dir = folder(name)?;
         cache::create(&dir)?;
-        let line = format!("deb [signed-by={}] {} {suite} main\n", keyring(suite)?.display(), mirror()?);
+        let mirror = mirror()?;
+        let line = |suite: &&str| -> Result<String> {
+            Ok(format!("deb [signed-by={}] {mirror} {suite} main\n", keyring(suite)?.display()))
+        };
+        let lines = suites.iter().map(line).collect::<Result<String>>()?;
         let (sources, status) = (dir.join("sources.list"), dir.join("status"));
-        fs::write(&sources, line)?;
+        fs::write(&sources, lines)?;
         fs::write(&status, "")?;
         let sources = format!("Dir::Etc::sourcelist={}", sources.display());
-        let options = [sources, "Dir::Etc::sourceparts=-".to_owned()];
-        Self::new(suite, &status.display().to_string(), &options)
+        let mut options = vec![sources, "Dir::Etc::sourceparts=-".to_owned()];
+        options.extend(suites.last().map(|suite| format!("APT::Default-Release={suite}")));
+        Self::new(name, &status.display().to_string(), &options)
     }
 
     fn new(name: &str, status: &str, more: &[String]) -> Result<Self> {
@@ -81,6 +92,24 @@ impl Apt {
     pub(crate) fn versions(&self, package: &str) -> Result<Vec<String>> {
         let text = shell::capture(self.command("apt-cache").args(["madison", package]))?;
         Ok(madison(&text))
+    }
+
+    /// What would be installed for `packages` (names, or `name=version`), with all they depend on: the lines of
+    /// `apt-get --simulate`.
+    pub(crate) fn simulate(&self, packages: &[&str]) -> Result<String> {
+        let mut command = self.command("apt-get");
+        command.args(["-qq", "--yes", "--no-install-recommends", "--simulate", "install"]).args(packages);
+        shell::capture(&mut command)
+    }
+
+    /// What the signed lists say of `packages` (`name=version`), one paragraph each; an error if one is not there.
+    pub(crate) fn show(&self, packages: &[String]) -> Result<String> {
+        shell::capture(self.command("apt-cache").args(["--quiet", "show"]).args(packages))
+    }
+
+    /// What `package` depends on: the lines of `apt-cache depends`.
+    pub(crate) fn depends(&self, package: &str) -> Result<String> {
+        shell::capture(self.command("apt-cache").args(["--important", "depends", package]))
     }
 
     /// Downloads `packages` (`name=version`) and those they depend on that the

@@ -17,6 +17,7 @@ mod shell;
 mod steps;
 mod test;
 mod version;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ enum Task {
     Sanitize(sanitize::Args),
     /// Check the lifecycle with models, model checkers and mutants; one table at the end.
     Prove(prove::Args),
+    /// Boot a real Linux in QEMU and run the cases of the guest suite in it.
+    Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Deny => deny::run(&shell),
         Task::Sanitize(args) => sanitize::run(&shell, &args),
         Task::Prove(args) => prove::run(&shell, &args),
+        Task::Vm(args) => vm::run(&shell, &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

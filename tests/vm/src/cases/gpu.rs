@@ -1,0 +1,162 @@
+//! Simulated GPUs as PCI devices.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use nova_vm_tests::CHIPS;
+use serde_json::Value;
+
+use super::unplug;
+use crate::{
+    control::Control,
+    pci::Function,
+    vfio::{Device, Irq},
+};
+
+/// NV_PMC_BOOT_0, which identifies the chip.
+const BOOT_0: u64 = 0;
+
+/// NV_PTIMER_TIME_0 and TIME_1: the clock in ns, the low word's five lowest bits are zero.
+const TIME: [u64; 2] = [0x9400, 0x9410];
+
+/// What a GPU that is gone reads as.
+const ONES: u32 = 0xffff_ffff;
+
+/// What `nova info` says of both a GPU and its simulator.
+const SAME: [&str; 8] =
+    ["chipset", "architecture", "family", "revision", "boot0", "boot42", "pci", "bar0_size"];
+
+/// What `nova` prints, as JSON.
+fn nova(device: &str, command: &str) -> Result<Value> {
+    let output = Command::new("/bin/nova")
+        .args(["-d", device, "--format", "json", command])
+        .output()
+        .context("cannot start nova")?;
+    if !output.status.success() {
+        bail!("nova -d {device} {command}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The chip's BOOT_0 as its simulator has it.
+fn boot_0(chip: &str) -> Result<u32> {
+    let info = nova(&format!("sim:{chip}"), "info")?;
+    let text = info["boot0"].as_str().context("nova info without boot0")?.trim_start_matches("0x").to_owned();
+    Ok(u32::from_str_radix(&text, 16)?)
+}
+
+pub(super) fn identity() -> Result<()> {
+    for chip in CHIPS {
+        let function = Function::of(chip)?;
+        ensure!(
+            function.number("vendor")? == 0x10de,
+            "{chip} is of vendor {:04x}",
+            function.number("vendor")?
+        );
+        let simulated = nova(&format!("sim:{chip}"), "info")?;
+        let real = nova(&format!("pci:{}", function.address()), "info")?;
+        for key in SAME {
+            let (real, simulated) = (&real[key], &simulated[key]);
+            ensure!(!simulated.is_null() && real == simulated, "{key} of {chip} is {real}, not {simulated}");
+        }
+    }
+    println!("{}", CHIPS.join(", "));
+    Ok(())
+}
+
+fn open(chip: &str) -> Result<(Function, Device)> {
+    let function = Function::of(chip)?;
+    function.bind_vfio()?;
+    let device = Device::open(&function)?;
+    Ok((function, device))
+}
+
+/// The GPU's clock.
+fn time(device: &Device) -> u64 {
+    loop {
+        let high = device.read(TIME[1]);
+        let low = device.read(TIME[0]);
+        if device.read(TIME[1]) == high {
+            return u64::from(high) << 32 | u64::from(low);
+        }
+    }
+}
+
+pub(super) fn vfio() -> Result<()> {
+    let held = CHIPS.map(|chip| open(chip).with_context(|| format!("cannot hold {chip}")));
+    let mut devices = Vec::new();
+    for opened in held {
+        devices.push(opened?.1);
+    }
+    for (chip, device) in CHIPS.iter().zip(&devices) {
+        let (seen, expected) = (device.read(BOOT_0), boot_0(chip)?);
+        ensure!(seen == expected, "BOOT_0 of {chip} is {seen:08x}, not {expected:08x}");
+        let (gpu, clock) = (time(device), Instant::now());
+        std::thread::sleep(Duration::from_millis(20));
+        let (gpu, clock) = (time(device).wrapping_sub(gpu), clock.elapsed());
+        let gpu = Duration::from_nanos(gpu);
+        ensure!(gpu > clock / 2 && gpu < clock * 2, "the clock of {chip} counted {gpu:?} in {clock:?}");
+    }
+    let mut times: Vec<_> = (0..1000).map(|_| timed(|| devices[0].read(BOOT_0))).collect();
+    times.sort_unstable();
+    println!("BAR0 read {} us median, {} us at 99 %", times[500].as_micros(), times[990].as_micros());
+    Ok(())
+}
+
+fn timed<R>(action: impl FnOnce() -> R) -> Duration {
+    let started = Instant::now();
+    std::hint::black_box(action());
+    started.elapsed()
+}
+
+pub(super) fn rebind() -> Result<()> {
+    const ROUNDS: u32 = 1000;
+    let (chip, expected) = ("ga102", boot_0("ga102")?);
+    let function = Function::of(chip)?;
+    function.unbind()?;
+    for round in 0..ROUNDS {
+        function.bind_vfio()?;
+        let device = Device::open(&function)?;
+        let seen = device.read(BOOT_0);
+        ensure!(seen == expected, "BOOT_0 is {seen:08x} in round {round}");
+        device.listen(Irq::Msi)?;
+        drop(device);
+        function.unbind()?;
+        ensure!(function.driver().is_none(), "still bound in round {round}");
+    }
+    println!("{ROUNDS} rounds");
+    Ok(())
+}
+
+pub(super) fn unplug() -> Result<()> {
+    let expected = boot_0("ga102")?;
+    unplug::held("ga102", |value| value == expected)
+}
+
+pub(super) fn killed() -> Result<()> {
+    let (chip, expected) = ("tu102", boot_0("tu102")?);
+    let mut control = Control::open()?;
+    let (_, device) = open(chip)?;
+    ensure!(device.read(BOOT_0) == expected, "BOOT_0 is wrong before the server is killed");
+    control.ask("kill_server", chip)?;
+    let started = Instant::now();
+    let seen = device.read(BOOT_0);
+    let stalled = started.elapsed();
+    ensure!(seen == ONES, "a GPU whose server is gone reads as {seen:08x}");
+    drop(device);
+
+    control.ask("unplug", chip)?;
+    Function::wait(chip, false)?;
+    control.ask("await_unplugged", chip)?;
+    control.ask("start_server", chip)?;
+    control.ask("plug", chip)?;
+    Function::wait(chip, true)?;
+    let (_, device) = open(chip)?;
+    let seen = device.read(BOOT_0);
+    ensure!(seen == expected, "BOOT_0 is {seen:08x} after the server was started anew");
+    println!("a read after the kill took {} us", stalled.as_micros());
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The guest's half of each case.
+
+mod bench;
+mod edu;
+mod gpu;
+mod unplug;
+
+use anyhow::{Context, Result};
+
+/// A case: prints what it has measured, fails with what is wrong.
+type Run = fn() -> Result<()>;
+
+/// Each case of [`nova_vm_tests::CASES`] by its name.
+const RUNS: &[(&str, Run)] = &[
+    ("boot", bench::boot),
+    ("edu_sysfs", edu::sysfs),
+    ("edu_vfio", edu::vfio),
+    ("edu_intx", edu::intx),
+    ("edu_msi", edu::msi),
+    ("edu_dma", edu::dma),
+    ("edu_rebind", edu::rebind),
+    ("testdev", bench::testdev),
+    ("unplug", unplug::edu),
+    ("gpu_identity", gpu::identity),
+    ("gpu_vfio", gpu::vfio),
+    ("gpu_rebind", gpu::rebind),
+    ("gpu_unplug", gpu::unplug),
+    ("gpu_killed", gpu::killed),
+];
+
+/// Runs the case `name`.
+pub(crate) fn run(name: &str) -> Result<()> {
+    let found = RUNS.iter().find(|(known, _)| *known == name);
+    let (_, run) = found.with_context(|| format!("the guest has no case {name}"))?;
+    run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_of_the_list_is_here_and_no_other() {
+        let here: Vec<_> = RUNS.iter().map(|(name, _)| *name).collect();
+        let listed: Vec<_> = nova_vm_tests::CASES.iter().map(|case| case.name).collect();
+        assert_eq!(here, listed);
+    }
+}

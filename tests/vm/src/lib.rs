@@ -1,0 +1,20 @@
+//! What the two sides of `cargo xtask vm` agree on: the cases, and the messages between them.
+//!
+//! The host drives. It sends [`ToGuest`] and the guest answers with [`FromGuest`], one JSON object per line, over the
+//! guest's second serial port. While a case runs, it may ask the host for a step (unplug a device, kill a server) and
+//! waits for the answer.
+
+mod list;
+mod message;
+
+pub use list::{CASES, CHIPS, Case, Machine};
+pub use message::{FromGuest, Outcome, ToGuest, parse, render};
+
+/// The guest's serial port that carries the messages.
+pub const CONTROL_PORT: &str = "/dev/ttyS1";
+
+/// The file in the guest that names the kernel modules to load, in order, one path per line.
+pub const MODULE_LIST: &str = "/etc/modules";
+
+/// The word on the kernel's command line that asks for a shell on the console instead of the cases.
+pub const SHELL_WORD: &str = "nova.shell";

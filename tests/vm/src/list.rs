@@ -1,0 +1,102 @@
+//! The list of cases.
+
+use std::time::Duration;
+
+/// The devices that a machine has when it boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Machine {
+    /// QEMU's own test devices: `edu0` and `test0`, each behind a port of its own. Shows that the bench works.
+    Bench,
+    /// Simulated GPUs, one of each of [`CHIPS`] and named like it, each served by a program on the host.
+    Gpus,
+}
+
+impl Machine {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bench => "bench",
+            Self::Gpus => "gpus",
+        }
+    }
+}
+
+/// One chip of every family.
+pub const CHIPS: [&str; 7] = ["tu102", "ga100", "ga102", "ad102", "gh100", "gb100", "gb202"];
+
+/// One case of the guest suite.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// Its name, as `--only` takes it.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// Where it runs.
+    pub machine: Machine,
+    /// How long it may take, in seconds, under plain emulation.
+    pub seconds: u64,
+}
+
+impl Case {
+    /// How long it may take.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// The case of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        CASES.iter().find(|case| case.name == name)
+    }
+}
+
+const fn bench(name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine: Machine::Bench, seconds }
+}
+
+const fn gpus(name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine: Machine::Gpus, seconds }
+}
+
+/// Every case, in the order in which they run.
+pub const CASES: &[Case] = &[
+    bench("boot", 20, "an untainted kernel with an IOMMU and VFIO"),
+    bench("edu_sysfs", 20, "the device in sysfs: identity, class, BAR"),
+    bench("edu_vfio", 40, "vfio-pci by driver_override, BAR0 through a type1 group"),
+    bench("edu_intx", 40, "level interrupts through an eventfd, masked and unmasked"),
+    bench("edu_msi", 40, "message interrupts through an eventfd, none lost"),
+    bench("edu_dma", 40, "DMA map, device reads and writes, unmap, fault after unmap"),
+    bench("edu_rebind", 90, "rounds of bind and unbind, each with the device opened"),
+    bench("testdev", 20, "a second device at the same time"),
+    bench("unplug", 90, "orderly unplug of a held device: request eventfd, close, gone; plugged in again"),
+    gpus(
+        "gpu_identity",
+        60,
+        "a GPU of every family at once: nova through sysfs says what it says of its simulator",
+    ),
+    gpus("gpu_vfio", 60, "all of them held through VFIO at once: identity, clock, speed of a read"),
+    gpus("gpu_rebind", 600, "1000 rounds of bind and unbind, each with the GPU opened"),
+    gpus(
+        "gpu_unplug",
+        90,
+        "orderly unplug of a held GPU while it is read from: request eventfd, close, gone, back",
+    ),
+    gpus(
+        "gpu_killed",
+        90,
+        "its server killed between reads: all ones and no harm; unplugged, served anew, plugged in",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for case in CASES {
+            assert_eq!(CASES.iter().filter(|other| other.name == case.name).count(), 1, "{}", case.name);
+            assert!(Case::find(case.name).is_some_and(|found| found.about == case.about));
+        }
+        assert!(Case::find("no such case").is_none());
+    }
+}

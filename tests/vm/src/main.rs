@@ -1,0 +1,29 @@
+//! The guest's first program: as process 1 it sets the guest up and runs what the host says; as `case NAME` it is
+//! one case, in a process of its own so that it can crash and hang without ending the guest.
+
+mod cases;
+mod control;
+mod init;
+mod pci;
+mod vfio;
+
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["case", name] => cases::run(name),
+        _ if std::process::id() == 1 => init::run(),
+        _ => Err(anyhow::anyhow!(
+            "this is the first program of a guest of `cargo xtask vm`; it runs nowhere else"
+        )),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
