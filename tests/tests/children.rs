@@ -375,6 +375,22 @@ fn l09_a_suspend_that_turns_back_and_finds_the_device_gone_is_a_loss() {
 }
 
 #[test]
+fn l09_a_resume_that_turns_back_and_finds_the_device_gone_is_a_loss() {
+    let bench = NestedBench::new(148, 1);
+    let outside = &mut Outside::new();
+    bench.leaves[0].suspend(outside, LIMIT).expect("sleeps");
+    fail(["resume tail"]);
+    let gpu = bench.gpu.clone();
+    when("suspend leaf", move || gpu.with(SimGpu::unplug));
+    assert_eq!(bench.leaves[0].resume(outside), Err(SuspendError::Gone));
+    assert_eq!(bench.leaves[0].state(), State::Lost);
+    fail(None);
+    assert!(bench.leaves[0].remove(outside).expect("is removed").lost);
+    bench.hub.remove(outside).expect("is removed");
+    bench.assert_clean();
+}
+
+#[test]
 fn l14_a_parent_stays_awake_for_a_child_that_is_half_asleep() {
     let bench = NestedBench::new(143, 1);
     let outside = &mut Outside::new();
