@@ -6,6 +6,7 @@ use crate::bus;
 use crate::chip::Unsupported;
 use crate::hal::{DmaRangeError, HostError, Nanos};
 use crate::lifecycle::{Failure, RegisterError};
+use crate::units::falcon::{Engine, FalconError};
 use crate::units::pri::PriError;
 
 /// What kind of error it is, for a caller that decides what to do next.
@@ -25,6 +26,8 @@ pub enum ErrorKind {
     Denied,
     /// A bound of this crate is reached.
     Full,
+    /// It is in use.
+    Busy,
     /// The host could not give what was asked for.
     Host,
     /// An argument was outside its range.
@@ -103,6 +106,13 @@ pub enum Error {
     Register(RegisterError),
     /// A range outside DMA memory.
     Dma(DmaRangeError),
+    /// A falcon could not be used.
+    Falcon {
+        /// Which one.
+        engine: Engine,
+        /// Why.
+        why: FalconError,
+    },
 }
 
 impl Error {
@@ -121,7 +131,10 @@ impl Error {
             | Self::BadTime { .. }
             | Self::Mismatch { .. } => ErrorKind::Hardware,
             Self::AlarmsFull { .. } | Self::Register(_) => ErrorKind::Full,
-            Self::NoSuchInterrupt { .. } | Self::Range { .. } | Self::Dma(_) => ErrorKind::Argument,
+            Self::Falcon { why: FalconError::InUse | FalconError::TransferPending, .. } => ErrorKind::Busy,
+            Self::NoSuchInterrupt { .. } | Self::Range { .. } | Self::Dma(_) | Self::Falcon { .. } => {
+                ErrorKind::Argument
+            }
             Self::Host(_) => ErrorKind::Host,
         }
     }
@@ -169,6 +182,7 @@ impl fmt::Display for Error {
             Self::Host(error) => error.fmt(f),
             Self::Register(error) => error.fmt(f),
             Self::Dma(error) => error.fmt(f),
+            Self::Falcon { engine, why } => write!(f, "{} falcon: {why}", engine.name()),
         }
     }
 }
@@ -196,6 +210,12 @@ impl From<Unsupported> for Error {
 impl From<DmaRangeError> for Error {
     fn from(error: DmaRangeError) -> Self {
         Self::Dma(error)
+    }
+}
+
+impl From<bus::OffsetError> for Error {
+    fn from(_: bus::OffsetError) -> Self {
+        Self::Range { what: "register offset", max: u64::from(bus::WINDOW_SIZE) }
     }
 }
 

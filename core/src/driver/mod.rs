@@ -4,10 +4,12 @@
 //! that is a kernel, a userspace process or the simulator.
 
 mod alarms;
+mod falcon;
 mod load;
 mod probe;
 mod units;
 
+pub use falcon::GpuFalcon;
 pub use load::{Load, LoadCounts};
 pub use units::{GpuIntr, GpuTimer};
 
@@ -20,6 +22,7 @@ use crate::lifecycle::{
     Bound, DelayedWorkEntry, Device, Driver, InterruptEntry, NoSleep, Probing, SessionEntry, Step, Suspended,
     TimerEntry, WorkEntry,
 };
+use crate::units::falcon::{Engine, Falcon};
 use crate::units::fb::FlushPage;
 use crate::units::intr::{Intr, Served, Source};
 use crate::units::pri::Checked;
@@ -43,6 +46,8 @@ pub struct Gpu<H: Host> {
     timer: Timer<H>,
     intr: Intr<H>,
     flush: FlushPage<H>,
+    gsp: Falcon<H>,
+    sec2: Falcon<H>,
     load: Load,
     /// Alarms the backstop found, whose interrupt did not come.
     missed: AtomicU32,
@@ -143,6 +148,8 @@ impl<H: Host> Driver for Gpu<H> {
             timer: Timer::new(&chip),
             intr: Intr::new(&chip),
             flush: FlushPage::new(&chip, host)?,
+            gsp: Falcon::new(&chip, Engine::Gsp),
+            sec2: Falcon::new(&chip, Engine::Sec2),
             load: Load::new(),
             missed: AtomicU32::new(0),
             chip,

@@ -160,10 +160,12 @@ registers! {
         VEC 31:0,
     }
 
-    /// Sizes of the memories. Source: OGKM tu102 and ga102 dev_falcon_v4.h, nouveau. [H]
+    /// Sizes of the memories. Source: OGKM tu102 and ga102 dev_falcon_v4.h; the data memory's from nouveau alone. [H]
     NV_PFALCON_FALCON_HWCFG: u32 @ Falcon + 0x108, ro, pure, all {
         /// Instruction memory, in units of 256 bytes.
         IMEM_SIZE 8:0,
+        /// Data memory, in units of 256 bytes.
+        DMEM_SIZE 17:9,
     }
 
     /// DMA and scrub control. Source: OGKM tu102 dev_falcon_v4.h; bits 7:3 from nova-core regs.rs. [H]
@@ -204,7 +206,7 @@ registers! {
         IMEM 4:4 { FALSE = 0, TRUE = 1 },
         /// Direction: out of the falcon.
         WRITE 5:5 { FALSE = 0, TRUE = 1 },
-        /// Length.
+        /// Length: 4 << SIZE bytes. That of 0 to 5 is from envytools; NVIDIA names 256 only.
         SIZE 10:8 { SIZE_256B = 6 },
         /// DMA context.
         CTXDMA 14:12,
@@ -241,7 +243,8 @@ registers! {
         STARTCPU 1:1 { FALSE = 0, TRUE = 1 },
     }
 
-    /// Address for the instruction memory's data port. Source: OGKM tu102 and ga102 dev_falcon_v4.h. [H]
+    /// Address for the instruction memory's data port.
+    /// Source: OGKM tu102 and ga102 dev_falcon_v4.h; AINCR from envytools. [H]
     NV_PFALCON_FALCON_IMEMC[4; 16]: u32 @ Falcon + 0x180, rw, pure, all {
         /// Byte offset in a block.
         OFFS 7:2,
@@ -249,6 +252,8 @@ registers! {
         BLK 23:8,
         /// Count up after each write.
         AINCW 24:24 { FALSE = 0, TRUE = 1 },
+        /// Count up after each read.
+        AINCR 25:25 { FALSE = 0, TRUE = 1 },
         /// Mark the block as secure.
         SECURE 28:28 { FALSE = 0, TRUE = 1 },
     }
@@ -267,7 +272,8 @@ registers! {
         TAG 15:0,
     }
 
-    /// Address for the data memory's data port. Source: OGKM tu102 and ga102 dev_falcon_v4.h. [H]
+    /// Address for the data memory's data port.
+    /// Source: OGKM tu102 and ga102 dev_falcon_v4.h; AINCR from nouveau. [H]
     NV_PFALCON_FALCON_DMEMC[8; 8]: u32 @ Falcon + 0x1c0, rw, pure, all {
         /// Byte offset in a block.
         OFFS 7:2,
@@ -275,6 +281,8 @@ registers! {
         BLK 23:8,
         /// Count up after each write.
         AINCW 24:24 { FALSE = 0, TRUE = 1 },
+        /// Count up after each read.
+        AINCR 25:25 { FALSE = 0, TRUE = 1 },
     }
 
     /// Data port of the data memory; the address counts up. Source: OGKM tu102 and ga102 dev_falcon_v4.h. [H]

@@ -8,6 +8,7 @@ use nova_core::chip::family::sets;
 use super::SimConfig;
 use super::boot::Boot;
 use super::errors::BusErrors;
+use super::falcon::Falcons;
 use super::hook::Hook;
 use super::interrupts::{Interrupts, PMC_PBUS, PMC_PTIMER, VECTOR_ALARM, VECTOR_COUNTDOWN, VECTOR_PBUS};
 use super::timer::{NEVER, Timer};
@@ -31,6 +32,7 @@ pub(super) struct Behaviour {
     pub(super) interrupts: Interrupts,
     pub(super) errors: BusErrors,
     pub(super) boot: Boot,
+    pub(super) falcons: Falcons,
     alarm_pending: u32,
     alarm_enabled: u32,
     /// Whether a fired alarm shows in INTR_0.
@@ -56,6 +58,7 @@ impl Behaviour {
             interrupts: Interrupts::new(hopper_up),
             errors: BusErrors::default(),
             boot: Boot::new(now, config.boot_ns),
+            falcons: Falcons::new(config),
             alarm_pending: 0,
             alarm_enabled: 0,
             latches: family == Family::Tu102 || config.intr_0_latches,
@@ -64,7 +67,7 @@ impl Behaviour {
             boot_takes: config.boot_ns,
             time_writable,
         };
-        new.due = new.timer.due();
+        new.note_due();
         new
     }
 
@@ -77,10 +80,10 @@ impl Behaviour {
         }
     }
 
-    /// Host time at which something happens that may send a message.
-    pub(super) fn next_message(&self) -> u64 {
+    /// Host time at which something happens that shows outside: a message, or an access to memory.
+    pub(super) fn next_event(&self) -> u64 {
         let alarm = if self.alarm_enabled & ALARM != 0 { self.timer.alarm_at() } else { NEVER };
-        alarm.min(self.timer.countdown_at())
+        alarm.min(self.timer.countdown_at()).min(self.falcons.dma_due())
     }
 
     pub(super) const fn is_alarm_pending(&self) -> bool {
@@ -104,7 +107,11 @@ impl Behaviour {
         }
         self.interrupts.set_lines(lines);
         self.interrupts.update();
-        self.due = self.timer.due();
+        self.note_due();
+    }
+
+    fn note_due(&mut self) {
+        self.due = self.timer.due().min(self.falcons.due());
     }
 
     #[cold]
@@ -122,6 +129,7 @@ impl Behaviour {
         if fired.countdown {
             self.interrupts.raise(VECTOR_COUNTDOWN);
         }
+        self.falcons.advance(self.now);
         self.settle();
     }
 
@@ -168,7 +176,7 @@ impl Behaviour {
         };
         self.protected_writes += u64::from(!allowed);
         // An alarm set to the present step fires with the write that set it.
-        self.due = self.timer.due();
+        self.note_due();
         self.advance(self.now);
     }
 
@@ -221,6 +229,7 @@ impl Device for Behaviour {
             H::PmcPending | H::PmcEnabled | H::PmcSoftware => self.read_tree(hook, index(at, 32)),
             H::LeafTrigger | H::PmcEnableSet | H::PmcEnableClear | H::Rearm | H::BusSoftware => 0,
             H::Countdown => self.timer.countdown(index(at, 32), self.now),
+            H::Falcon => self.falcons.read(at, self.now),
             H::BusPending => self.errors.pending,
             H::BusEnable => self.errors.enabled,
             H::XalPending => self.errors.xal_pending,
@@ -236,6 +245,11 @@ impl Device for Behaviour {
         let Some(hook) = Hook::from_id(id) else { return };
         // Parts of a word: bits that were not on the wire are no ones, and keep what plain storage held.
         let ones = write.value & write.lanes;
+        if hook == H::Falcon {
+            // Before a look at the register: reading a data port changes something.
+            self.protected_writes += u64::from(!self.falcons.write(cells, write.at, ones, self.now));
+            return self.settle();
+        }
         let whole =
             if write.lanes == u32::MAX { ones } else { ones | self.read(cells, id, write.at) & !write.lanes };
         match hook {
@@ -284,6 +298,7 @@ impl Device for Behaviour {
         self.interrupts = Interrupts::new(sets::hopper_up.contains(self.family));
         self.errors = BusErrors::default();
         self.boot = Boot::new(self.now, self.boot_takes);
+        self.falcons.reset();
         self.alarm_pending = 0;
         self.alarm_enabled = 0;
         self.settle();

@@ -7,7 +7,8 @@ use nova_core::chip::family::sets;
 use nova_core::regs::{self, pfb, pgc6, pmc, ptimer, xve};
 
 use super::behaviour::Behaviour;
-use super::rows::{ROWS, Row};
+use super::falcon;
+use super::rows::{FALCON_ROWS, ROWS, Row};
 use super::{Identity, SimConfig};
 
 /// Registers a chip may have. Less than half of it is used; a test tells when that changes.
@@ -30,6 +31,11 @@ pub(super) fn registers(config: &SimConfig, identity: &Identity, now: u64) -> Bo
     }
     for row in ROWS.iter().filter(|row| row.families.contains(family)) {
         add_row(&mut model, row);
+    }
+    for row in FALCON_ROWS.iter().filter(|row| row.families.contains(family)) {
+        for base in falcon::BASES {
+            add_row(&mut model, &row.up(base));
+        }
     }
     add_catalogue(&mut model, family);
     model

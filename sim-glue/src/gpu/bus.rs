@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nova_core::bus::{Bus, Offset, Word};
 
 use super::{SimConfig, SimGpu};
+use crate::memory::SystemMemory;
 
 /// A shared handle to a simulated GPU.
 #[derive(Debug, Clone)]
@@ -26,6 +27,16 @@ impl Gpu {
     /// Runs `f` on the machine: what a test does behind the driver's back. Not from inside another `with`.
     pub fn with<R>(&self, f: impl FnOnce(&mut SimGpu) -> R) -> R {
         f(&mut self.lock())
+    }
+
+    /// Lets the GPU's DMA reach `memory`, instead of what it reached before.
+    pub fn connect_memory(&self, memory: Arc<dyn SystemMemory>) {
+        self.lock().connect_memory(Some(memory));
+    }
+
+    /// Lets the GPU's DMA reach nothing: every transfer from now on is a fault.
+    pub fn disconnect_memory(&self) {
+        self.lock().connect_memory(None);
     }
 
     /// Marks this moment, to count the accesses after it.

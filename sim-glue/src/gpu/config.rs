@@ -62,6 +62,11 @@ pub struct SimConfig {
     pub time_writable: bool,
     /// GA100 to Ada: whether the alarm also latches in INTR_0. No source says; a driver must work either way.
     pub intr_0_latches: bool,
+    /// How long a falcon takes for one DMA transfer of up to 256 bytes, in ns; 1000 by default, so that drivers have to
+    /// wait. Made up.
+    pub dma_ns: u64,
+    /// How long a falcon scrubs its memories after a reset, in ns; 20000 by default. Made up.
+    pub scrub_ns: u64,
     /// PCI device id instead of the chipset's known board.
     pub device_id: Option<u16>,
 }
@@ -82,6 +87,8 @@ impl SimConfig {
             firewall: false,
             time_writable: true,
             intr_0_latches: false,
+            dma_ns: 1_000,
+            scrub_ns: 20_000,
             device_id: None,
         }
     }

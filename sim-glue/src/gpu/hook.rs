@@ -36,6 +36,8 @@ hooks! {
     BusPending, BusEnable, BusSoftware, XalPending,
     /// Progress of the boot firmware.
     GfwMask, GfwProgress, FspStatus,
+    /// A falcon, which tells its registers apart by their offsets.
+    Falcon,
 }
 
 impl Hook {

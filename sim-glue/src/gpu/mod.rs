@@ -11,10 +11,12 @@ mod build;
 mod bus;
 mod config;
 mod errors;
+mod falcon;
 mod hook;
 mod identity;
 mod interrupts;
 mod rows;
+mod slot;
 mod timer;
 mod truth;
 
@@ -24,10 +26,14 @@ pub use identity::{Identity, VENDOR_ID};
 pub use truth::{Alarm, Lines, Stats};
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use nova_core::bus::{Offset, Word};
 use nova_core::chip::Family;
 use nova_core::chip::family::sets;
+
+use crate::memory::SystemMemory;
+use crate::pci::PciFunction;
 
 use build::Registers;
 
@@ -45,12 +51,6 @@ pub enum Power {
 
 /// What all registers read in the security fault state.
 const SECURITY_FAULT: u32 = 0xbadf_0200;
-/// Bytes of PCI Express config space.
-const CONFIG_SIZE: u16 = 0x1000;
-/// A designated vendor-specific capability, version 1, the last of the chain. Where Blackwell has it is not known.
-const DVSEC_HEADER: u32 = 0x0001_0023;
-/// Bit 20 of the capability's third word.
-const FIREWALL_UP: u32 = 1 << 20;
 /// What GSP's registers read while they belong to FSP.
 const LOCKED: u32 = 0xbadf_4100;
 /// GSP's registers, on Hopper and later.
@@ -74,6 +74,7 @@ pub struct SimGpu {
     /// Messages fetched so far.
     messages: u64,
     fence: Option<Fence>,
+    pci: PciFunction,
 }
 
 /// Accesses that should not have been made.
@@ -97,6 +98,7 @@ impl SimGpu {
             lost: 0,
             messages: 0,
             fence: None,
+            pci: slot::function(&config, &identity),
             config,
             identity,
         };
@@ -117,24 +119,6 @@ impl SimGpu {
     /// Whose registers it has.
     pub const fn family(&self) -> Family {
         self.config.chipset.family()
-    }
-
-    /// Reads 32 bits of PCI config space at a multiple of four: ids and class, and on Blackwell the capability that
-    /// tells whether the BAR firewall is up. Zero elsewhere, ones while the GPU is not there.
-    pub fn pci_config(&self, offset: u16) -> Option<u32> {
-        if self.power != Power::Present {
-            return Some(u32::MAX);
-        }
-        let firewall = if self.firewall { FIREWALL_UP } else { 0 };
-        let words = self.identity.config_words();
-        Some(match offset {
-            _ if !offset.is_multiple_of(4) || offset >= CONFIG_SIZE => return None,
-            0 | 4 | 8 => words[usize::from(offset / 4)],
-            0x100 if sets::blackwell.contains(self.family()) => DVSEC_HEADER,
-            0x104 if sets::blackwell.contains(self.family()) => u32::from(VENDOR_ID),
-            0x108 if sets::blackwell.contains(self.family()) => firewall,
-            _ => 0,
-        })
     }
 
     /// Reads a register at host time `now`, in ns. Time never goes back: an earlier `now` counts as the last one.
@@ -165,10 +149,11 @@ impl SimGpu {
         self.model.parts().1.advance(now);
     }
 
-    /// Host time, in ns, at which the hardware will do something that may send a message, by itself.
+    /// Host time, in ns, at which the hardware will do something by itself that shows outside: it may send a message, or
+    /// accesses memory.
     #[inline]
     pub fn next_event(&self) -> Option<u64> {
-        let next = self.model.device().next_message();
+        let next = self.model.device().next_event();
         (next != timer::NEVER && self.power == Power::Present).then_some(next)
     }
 
@@ -188,6 +173,12 @@ impl SimGpu {
         let behaviour = self.model.parts().1;
         behaviour.interrupts.raise(vector);
         behaviour.settle();
+    }
+
+    /// What its DMA reaches; `None` for nothing, as at first. Called while the GPU is locked, so it must not access this
+    /// GPU.
+    pub fn connect_memory(&mut self, memory: Option<Arc<dyn SystemMemory>>) {
+        self.model.parts().1.falcons.link.connect(memory);
     }
 
     /// Pulls it out of its slot.
@@ -277,6 +268,7 @@ impl SimGpu {
 
     fn set_power(&mut self, power: Power) {
         self.power = power;
+        self.model.parts().1.falcons.link.cut(power != Power::Present);
         self.note_special();
     }
 

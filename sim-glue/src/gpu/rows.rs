@@ -7,8 +7,9 @@ use nova_backends::model::Kind;
 use nova_core::bus::{Offset, Register};
 use nova_core::chip::FamilySet;
 use nova_core::chip::family::sets;
-use nova_core::regs::{intr, pbus, pgc6, pmc, ptimer, therm, vf, xal, xve};
+use nova_core::regs::{falcon, intr, pbus, pgc6, pmc, ptimer, riscv, therm, vf, xal, xve};
 
+use super::falcon::SECOND_PAGE;
 use super::hook::Hook;
 
 /// Registers of one kind at equal distances.
@@ -35,6 +36,10 @@ impl Row {
     /// The same on fewer families.
     const fn on(self, families: FamilySet) -> Self {
         Self { families, ..self }
+    }
+    /// The same, `bytes` further up.
+    pub(super) const fn up(self, bytes: u32) -> Self {
+        Self { offset: self.offset + bytes, ..self }
     }
     /// The first `count` of the array.
     const fn first(self, count: u32) -> Self {
@@ -142,6 +147,34 @@ pub(super) static ROWS: &[Row] = &[
     row(vf::NV_USERMODE_CFG0, Kind::ReadOnly, 0xc461),
     row(vf::NV_VIRTUAL_FUNCTION_CFG0, Kind::ReadOnly, 0xc561).on(sets::pre_hopper),
     row(vf::NV_VIRTUAL_FUNCTION_CFG0, Kind::ReadOnly, 0xc661).on(sets::hopper_up),
+];
+
+/// Registers of each falcon that is simulated, relative to its base.
+pub(super) static FALCON_ROWS: &[Row] = &[
+    hook(falcon::NV_PFALCON_FALCON_IRQSCLR, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_IRQSTAT, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_IRQMSET, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_IRQMCLR, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_IRQMASK, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_HWCFG2, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_CPUCTL, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_HWCFG, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_DMACTL, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_DMATRFCMD, Hook::Falcon),
+    row(falcon::NV_PFALCON_FALCON_DMATRFMOFFS, Kind::ReadWrite { mask: 0xffff }, 0).on(sets::turing),
+    row(falcon::NV_PFALCON_FALCON_DMATRFMOFFS, Kind::ReadWrite { mask: 0xff_ffff }, 0).on(sets::ga100_up),
+    row(falcon::NV_PFALCON_FALCON_DMATRFBASE1, Kind::ReadWrite { mask: 0x1ff }, 0),
+    // Revision 6, heavy security, four and eight ports: inferred. Bits 15:8 are from nouveau.
+    row(falcon::NV_PFALCON_FALCON_HWCFG1, Kind::ReadOnly, 8 << 12 | 4 << 8 | 3 << 4 | 6),
+    hook(falcon::NV_PFALCON_FALCON_IMEMC, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_IMEMD, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_IMEMT, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_DMEMC, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_DMEMD, Hook::Falcon),
+    hook(falcon::NV_PFALCON_FALCON_ENGINE, Hook::Falcon),
+    row(falcon::NV_PFALCON_FBIF_TRANSCFG, Kind::ReadWrite { mask: 7 }, 0),
+    row(falcon::NV_PFALCON_FBIF_CTL, Kind::ReadWrite { mask: 1 << 7 }, 0),
+    hook(riscv::NV_PRISCV_RISCV_BCR_CTRL, Hook::Falcon).up(SECOND_PAGE),
 ];
 
 /// What a write to ALARM_0 keeps.

@@ -1,9 +1,9 @@
 //! What is really the case in a simulated GPU, for tests: nothing here is an access.
 
 use nova_backends::model::Cells;
-use nova_core::bus::Offset;
-use nova_core::bus::Register;
+use nova_core::bus::{Instance, Offset, Register};
 use nova_core::chip::Family;
+use nova_core::regs::falcon::Falcon;
 use nova_core::regs::pfb;
 
 use super::SimGpu;
@@ -26,6 +26,15 @@ pub struct Stats {
     pub lost: u64,
     /// Interrupt messages sent.
     pub messages: u64,
+    /// DMA transfers that read system memory.
+    pub dma_reads: u64,
+    /// DMA transfers that wrote system memory.
+    pub dma_writes: u64,
+    /// DMA transfers that met no memory: not mapped, isolated, or the GPU was off the bus. Reads gave ones, writes were
+    /// lost.
+    pub dma_faults: u64,
+    /// DMA commands that were not carried out: no permission, no such place in the falcon, or it was busy.
+    pub dma_refused: u64,
 }
 
 impl Stats {
@@ -102,6 +111,7 @@ impl SimGpu {
     /// What went over the bus.
     pub fn stats(&self) -> Stats {
         let counters = self.model.counters();
+        let dma = self.model.device().falcons.counts;
         Stats {
             reads: counters.reads,
             writes: counters.writes,
@@ -110,7 +120,16 @@ impl SimGpu {
             refused_writes: counters.refused_writes + self.model.device().protected_writes,
             lost: self.lost,
             messages: self.messages,
+            dma_reads: dma.reads,
+            dma_writes: dma.writes,
+            dma_faults: dma.faults,
+            dma_refused: dma.refused,
         }
+    }
+
+    /// What a falcon's data memory holds from `offset` on; zero past its end, and where no falcon is simulated.
+    pub fn falcon_dmem(&self, falcon: Instance<Falcon>, offset: u32, into: &mut [u8]) {
+        self.model.device().falcons.peek_dmem(falcon.base(), offset, into);
     }
 
     /// Address of the system-memory flush page, 0 when none is set. On GB10x the first of the two pairs.

@@ -68,6 +68,7 @@ impl Threads {
     pub fn attach<B: Bus + Send + Sync + 'static>(&self, gpu: &Gpu) -> (ThreadHost<B>, ThreadBus) {
         let slot = self.slot(gpu);
         slot.memory.isolate(false);
+        gpu.connect_memory(Arc::new(slot.memory.clone()));
         let board = ThreadBoard::new(self.0.runtime.books(), slot.port.number());
         (ThreadHost::new(slot), SimBus::on(gpu, board))
     }

@@ -100,7 +100,9 @@ impl World {
         self.enter();
         let port = self.port(gpu);
         gpu.with(SimGpu::lower_fence);
-        self.memory(gpu).isolate(false);
+        let memory = self.memory(gpu);
+        memory.isolate(false);
+        gpu.connect_memory(Arc::new(memory));
         (WorldHost::new(self.clone(), port), SimBus::on(gpu, WorldBoard::new(self.clone(), port)))
     }
 
