@@ -28,11 +28,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(device: &dyn Device) -> Result<Self, Error> {
-        // GPUs re-arm the message at its source, which is there for MSI and MSI-X alike; the pin needs two system calls for
-        // each interrupt.
-        let kinds = [irq::MSI, irq::MSIX, irq::INTX];
-        let found = kinds.into_iter().find_map(|index| {
+    pub(super) fn new(device: &dyn Device, kinds: &[u32]) -> Result<Self, Error> {
+        let found = kinds.iter().find_map(|&index| {
             let irq = device.irq(index).ok().filter(|irq| irq.count > 0 && irq.eventfd)?;
             Some((index, irq.count.min(MOST)))
         });

@@ -50,7 +50,7 @@ use nova_backends::threads::{self, Books, Config, Interrupts};
 use nova_core::hal::Level;
 use rustix::io::Errno;
 
-use crate::device::{Device, Error};
+use crate::device::{Device, Error, irq};
 use reactor::Reactor;
 
 /// Threads that devices run on. Clones are the same; they end with the last clone, plug and host.
@@ -81,13 +81,23 @@ impl Runtime {
         Ok(Self { threads, reactor })
     }
 
-    /// Takes a device in.
+    /// Takes a device in. It interrupts by MSI, MSI-X, or the pin, the first it has: GPUs re-arm the message at its source,
+    /// which is there for MSI and MSI-X alike, and the pin needs two system calls for each interrupt.
     ///
     /// # Errors
     ///
     /// When the device cannot be asked for its interrupts, or there are no file descriptors left.
     pub fn plug(&self, device: &Arc<dyn Device>) -> Result<Plug, Error> {
-        Plug::new(self, device)
+        self.plug_with(device, &[irq::MSI, irq::MSIX, irq::INTX])
+    }
+
+    /// Takes a device in that shall interrupt by one of these kinds ([`irq`]): the first it has.
+    ///
+    /// # Errors
+    ///
+    /// See [`plug`](Self::plug).
+    pub fn plug_with(&self, device: &Arc<dyn Device>, kinds: &[u32]) -> Result<Plug, Error> {
+        Plug::new(self, device, kinds)
     }
 
     /// What happened so far: calls, registrations, and what drivers logged at `Info` and above.

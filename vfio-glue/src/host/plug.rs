@@ -48,9 +48,9 @@ pub(super) struct Inner {
 const CLOSED: Error = Error::Gone { what: "a device that was closed" };
 
 impl Plug {
-    pub(super) fn new(runtime: &Runtime, device: &Arc<dyn Device>) -> Result<Self, Error> {
+    pub(super) fn new(runtime: &Runtime, device: &Arc<dyn Device>, kinds: &[u32]) -> Result<Self, Error> {
         let port = runtime.threads.port();
-        let lines = Lines::new(device.as_ref())?;
+        let lines = Lines::new(device.as_ref(), kinds)?;
         let space = Arc::new(Space::new(device.as_ref()));
         let inner = Arc::new(Inner {
             port,
