@@ -64,12 +64,14 @@ pub enum RegionCap<'a> {
     },
     /// `VFIO_REGION_INFO_CAP_MSIX_MAPPABLE`: the MSI-X table may be mapped with the rest.
     MsixMappable,
-    /// One that is not known here. It can be read, and is not written.
+    /// One that is not known here.
     Other {
         /// Its number.
         id: u16,
         /// Its version.
         version: u16,
+        /// What is in it, up to where the next one begins. Written, it is filled up to a multiple of 8.
+        data: &'a [u8],
     },
 }
 
@@ -80,25 +82,35 @@ impl RegionCap<'_> {
                 .saturating_add(areas.len().saturating_mul(size_of::<SparseArea>())),
             Self::Type { .. } => size_of::<wire::CapType>(),
             Self::MsixMappable => 0,
-            Self::Other { .. } => return 0,
+            Self::Other { data, .. } => data.len().next_multiple_of(ALIGN as usize),
         };
         body.saturating_add(size_of::<wire::CapHeader>())
     }
 
     fn encode(&self, next: u32, out: &mut Writer<'_>) {
-        let header = |id: u16| wire::CapHeader { id: id.into(), version: 1.into(), next: next.into() };
+        let header = |id: u16, version: u16| wire::CapHeader {
+            id: id.into(),
+            version: version.into(),
+            next: next.into(),
+        };
         match *self {
             Self::SparseMmap(areas) => {
-                out.value(&header(SPARSE_MMAP));
+                out.value(&header(SPARSE_MMAP, 1));
                 out.value(&wire::SparseMmap { areas: (areas.len() as u32).into(), reserved: 0.into() });
                 out.value(areas);
             }
             Self::Type { kind, subtype } => {
-                out.value(&header(TYPE));
+                out.value(&header(TYPE, 1));
                 out.value(&wire::CapType { kind: kind.into(), subtype: subtype.into() });
             }
-            Self::MsixMappable => out.value(&header(MSIX_MAPPABLE)),
-            Self::Other { .. } => {}
+            Self::MsixMappable => out.value(&header(MSIX_MAPPABLE, 1)),
+            Self::Other { id, version, data } => {
+                out.value(&header(id, version));
+                out.bytes(data);
+                for _ in data.len()..data.len().next_multiple_of(ALIGN as usize) {
+                    out.bytes(&[0]);
+                }
+            }
         }
     }
 }
@@ -150,7 +162,7 @@ impl<'a> RegionCaps<'a> {
     }
 
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
-        let mut caps = self.iter().filter(|cap| cap.size() > 0).peekable();
+        let mut caps = self.iter().peekable();
         let mut end = FIRST;
         while let Some(cap) = caps.next() {
             end = end.saturating_add(cap.size());
@@ -255,7 +267,7 @@ fn one(body: &[u8], at: u32) -> Result<(RegionCap<'_>, u32), DecodeError> {
             RegionCap::Type { kind: wire.kind.get(), subtype: wire.subtype.get() }
         }
         (MSIX_MAPPABLE, 1) => RegionCap::MsixMappable,
-        (id, version) => RegionCap::Other { id, version },
+        (id, version) => RegionCap::Other { id, version, data: rest },
     };
     Ok((cap, next))
 }

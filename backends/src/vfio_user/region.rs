@@ -40,10 +40,12 @@ impl<'a> RegionInfo<'a> {
 
     /// A region with these capabilities. [`RegionFlags::CAPS`] is set if there are any.
     pub fn new(index: u32, flags: RegionFlags, size: u64, offset: u64, caps: RegionCaps<'a>) -> Self {
-        let length = caps.size();
-        let flags = if length == 0 { flags } else { flags | RegionFlags::CAPS };
-        let argsz = Self::FIXED_SIZE.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
-        Self { argsz, flags, index, size, offset, caps }
+        let flags = if caps.is_empty() { flags } else { flags | RegionFlags::CAPS };
+        Self { argsz: Self::room(&caps), flags, index, size, offset, caps }
+    }
+
+    fn room(caps: &RegionCaps<'_>) -> u32 {
+        Self::FIXED_SIZE.saturating_add(u32::try_from(caps.size()).unwrap_or(u32::MAX))
     }
 
     /// The reply to a request with room for `argsz` bytes: without capabilities if they do not fit.
@@ -78,9 +80,11 @@ impl<'a> RegionInfo<'a> {
     }
 
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
-        let cap_offset = if self.caps.size() == 0 { 0 } else { Self::FIXED_SIZE };
+        // Capabilities that are left out still count; those that are here are what the length is.
+        let (argsz, cap_offset) =
+            if self.caps.is_empty() { (self.argsz, 0) } else { (Self::room(&self.caps), Self::FIXED_SIZE) };
         out.value(&wire::RegionInfo {
-            argsz: self.argsz.into(),
+            argsz: argsz.into(),
             flags: self.flags.bits().into(),
             index: self.index.into(),
             cap_offset: cap_offset.into(),

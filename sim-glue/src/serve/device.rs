@@ -9,17 +9,13 @@ use rustix::io::Errno;
 use super::clock;
 use super::dma::ClientMemory;
 use super::irq::{Change, Irqs};
+use super::msix::{MsixTable, Part};
 use super::registers::Registers;
 use super::shared::Shared;
 use super::stats::Counters;
 use super::windows::Window;
 use crate::gpu::{Gpu, Power};
 use crate::pci::{BarKind, CONFIG_SIZE, PciFunction};
-
-/// Where MSI-X has its table and its pending bits in BAR0, with 16 bytes for each vector.
-const MSIX_TABLE: u64 = 0xb9_0000;
-const MSIX_PENDING: u64 = 0xba_0000;
-const MSIX_ENTRY: usize = 16;
 
 /// What a region is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +35,7 @@ pub(super) struct Device {
     windows: [Window; 2],
     /// Whether a client may map them.
     mappable: bool,
-    msix: Vec<u8>,
+    msix: MsixTable,
 }
 
 impl Device {
@@ -121,14 +117,11 @@ impl Device {
                 Ok(())
             }
             index::region::BAR0 => self.read_registers(offset, into),
-            // No port is known: nothing answers.
-            _ => match self.window(region) {
-                Some(window) => window.read(offset, into),
-                None => {
-                    into.fill(0xff);
-                    Ok(())
-                }
-            },
+            _ => {
+                // No port is known: nothing answers.
+                into.fill(0xff);
+                self.window(region).map_or(Ok(()), |window| window.read(offset, into))
+            }
         }
     }
 
@@ -281,8 +274,7 @@ impl Device {
 
     fn read_registers(&self, offset: u64, into: &mut [u8]) -> Result<(), Errno> {
         match self.msix_part(offset, into.len()) {
-            Some(Some(part)) => into.copy_from_slice(&self.msix[part]),
-            Some(None) => into.fill(0),
+            Some(part) => self.msix.read(part, into),
             None => return self.registers.read(offset, into),
         }
         Ok(())
@@ -290,27 +282,19 @@ impl Device {
 
     fn write_registers(&mut self, offset: u64, from: &[u8]) -> Result<(), Errno> {
         match self.msix_part(offset, from.len()) {
-            Some(Some(part)) => self.msix[part].copy_from_slice(from),
-            Some(None) => {}
+            Some(part) => self.msix.write(part, from),
             None => return self.registers.write(offset, from),
         }
         Ok(())
     }
 
-    /// Which bytes of the MSI-X table an access is to; `Some(None)` for its pending bits. A client's eventfds take the
-    /// table's place, so nothing but storage is behind it.
-    fn msix_part(&self, offset: u64, len: usize) -> Option<Option<std::ops::Range<usize>>> {
-        let start = offset.checked_sub(MSIX_TABLE)?;
-        if let Some(pending) = offset.checked_sub(MSIX_PENDING) {
-            return (pending + len as u64 <= 8 && !self.msix.is_empty()).then_some(None);
-        }
-        let start = usize::try_from(start).ok()?;
-        let end = start.checked_add(len)?;
-        (end <= self.msix.len()).then_some(Some(start..end))
+    /// What of the MSI-X table an access is to. A GPU that is gone has none.
+    fn msix_part(&self, offset: u64, len: usize) -> Option<Part> {
+        self.msix.part(offset, len).filter(|_| self.gpu.with(|gpu| gpu.power()) == Power::Present)
     }
 }
 
-type Fresh = (Irqs, [Window; 2], Vec<u8>);
+type Fresh = (Irqs, [Window; 2], MsixTable);
 
 /// What every client begins with.
 fn fresh(gpu: &Gpu, counters: &Arc<Counters>) -> Result<Fresh, Errno> {
@@ -318,7 +302,6 @@ fn fresh(gpu: &Gpu, counters: &Arc<Counters>) -> Result<Fresh, Errno> {
         let function: &PciFunction = gpu.pci();
         let size = |which| function.bars().iter().find(|bar| bar.index == which).map_or(0, |bar| bar.size);
         let windows = [Window::new("nova-sim BAR1", size(1))?, Window::new("nova-sim BAR3", size(3))?];
-        let vectors = function.vectors(crate::pci::MessageKind::MsiX);
-        Ok((Irqs::new(function, counters), windows, vec![0; usize::from(vectors) * MSIX_ENTRY]))
+        Ok((Irqs::new(function, counters), windows, MsixTable::new(function)))
     })
 }

@@ -52,6 +52,7 @@ mod doors;
 mod faults;
 mod fds;
 mod irq;
+mod msix;
 mod options;
 mod poll;
 mod registers;

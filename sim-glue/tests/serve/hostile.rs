@@ -122,7 +122,11 @@ fn file_descriptors_are_never_kept() {
             0 => client.tell(&Request::DeviceReset, &fds, false),
             1 => client.send(&[1, 2, 3], &fds),
             _ => {
-                client.tell(&Request::RegionRead(RegionAccess { offset: 0, region: 0, count: 4 }), &fds, true)
+                client.tell(
+                    &Request::RegionRead(RegionAccess { offset: 0, region: 0, count: 4 }),
+                    &fds,
+                    true,
+                );
             }
         }
         if fds.len() > 16 {
