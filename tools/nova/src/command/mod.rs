@@ -6,6 +6,7 @@ mod info;
 mod irq;
 mod list;
 mod reg;
+mod sim;
 mod stress;
 mod timer;
 mod trace;
@@ -71,6 +72,9 @@ enum Command {
     /// Record, show and replay register accesses.
     #[command(subcommand)]
     Trace(trace::Command),
+    /// Serve a simulated GPU to another process, and make it misbehave.
+    #[command(subcommand)]
+    Sim(sim::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,6 +125,7 @@ impl Cli {
             Command::Dump(args) => dump::run(&args, &mut cx),
             Command::Device(Device::Stress(args)) => stress::run(&args, &mut cx),
             Command::Trace(command) => trace::run(&command, &mut cx),
+            Command::Sim(command) => sim::run(&command, &mut cx),
         }?;
         cx.out.flush()
     }
