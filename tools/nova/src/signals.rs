@@ -33,3 +33,9 @@ pub(crate) fn on_end(end: impl FnOnce(i32) + Send + 'static) -> Result<()> {
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop).map_err(fail)
 }
+
+/// Ends the process as the signal would have.
+pub(crate) fn die_of(signal: i32) {
+    // It fails for signals that have no such effect, which these have.
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+}

@@ -24,7 +24,8 @@ use crate::value;
 #[derive(Debug, Parser)]
 #[command(name = "nova", version, about, max_term_width = 100, after_help = AFTER)]
 pub(crate) struct Cli {
-    /// The device: sim:CHIP, replay:FILE (a trace), or pci:ADDRESS (a real GPU, read-only).
+    /// The device: sim:CHIP, replay:FILE (a trace), pci:ADDRESS (a real GPU, read-only), vfio:ADDRESS[,no-iommu] (one that
+    /// was given to vfio-pci), or vfio-user:SOCKET (one of another process).
     #[arg(short, long, global = true, value_name = "SPEC", env = "NOVA_DEVICE", default_value = "sim:ga102")]
     device: String,
     /// How to print data.

@@ -6,6 +6,7 @@ mod replay;
 mod sim;
 mod spec;
 mod trace_file;
+mod vfio;
 
 pub(crate) use bus::{AnyBus, BusError};
 pub(crate) use pci::functions;
@@ -86,6 +87,8 @@ impl Opened {
             Spec::Sim(sim) => sim::open(spec.clone(), &sim.spec),
             Spec::Replay(path) => replay::open(spec.clone(), path),
             Spec::Pci(address) => pci::open(spec.clone(), *address),
+            Spec::VfioUser(path) => vfio::connect(spec.clone(), path),
+            Spec::Vfio { address, no_iommu } => vfio::open(spec.clone(), *address, *no_iommu),
         }
     }
 

@@ -84,6 +84,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let opened = cx.open()?;
     opened.need_driver("recording")?;
     let chip = opened.identify()?.chipset().to_string().to_ascii_lowercase();
+    drop(opened);
     // Opened anew: looking at it let some of its time pass, and a recording starts at the beginning.
     let opened = cx.open()?;
     let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
