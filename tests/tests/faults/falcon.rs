@@ -16,8 +16,9 @@ pub(crate) const PORTS: Scenario =
     Scenario { name: "falcon ports", config: SimConfig::new, bound: true, run: ports };
 
 const ENGINE: Engine = Engine::Sec2;
-/// Bytes that are moved, in two transfers: of 16 bytes and of 256.
-const LEN: u32 = 0x110;
+/// Bytes that are moved, in three transfers: of 16 bytes, of 256, and of 256 again, whose command getting lost shows by
+/// its context alone.
+const LEN: u32 = 0x210;
 /// Where they are in the buffers and in the falcon.
 const OFFSET: u32 = 0xf0;
 const BUFFER: usize = (OFFSET + LEN) as usize;
