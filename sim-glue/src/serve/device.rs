@@ -48,9 +48,7 @@ impl Device {
         let gpu = shared.gpu.clone();
         let (irqs, windows, msix) = fresh(&gpu, &shared.counters)?;
         let memory = shared.memory.clone();
-        let device = Self { gpu, registers, memory, shared: shared.clone(), irqs, windows, mappable, msix };
-        device.hand_over();
-        Ok(device)
+        Ok(Self { gpu, registers, memory, shared: shared.clone(), irqs, windows, mappable, msix })
     }
 
     /// A client has left: its eventfds and memory are given back, the GPU is reset, and what it left in the windows
@@ -62,7 +60,9 @@ impl Device {
     pub(super) fn renew(&mut self) -> Result<(), Errno> {
         self.memory.clear();
         (self.irqs, self.windows, self.msix) = fresh(&self.gpu, &self.shared.counters)?;
-        self.reset();
+        if self.gpu.with(|gpu| gpu.reset(clock::now())) {
+            self.was_reset();
+        }
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl Device {
 
     /// A client has come: it finds the windows decoded, as a user of VFIO does.
     pub(super) fn welcome(&self) {
-        self.hand_over();
+        self.gpu.with(|gpu| gpu.pci_mut().enable_decode());
     }
 
     /// Signals an interrupt that the GPU knows nothing of.
@@ -184,13 +184,12 @@ impl Device {
         }
     }
 
-    /// Resets the GPU as VFIO does for its users: everything starts over, and the windows stay decoded. The client's
-    /// eventfds and memory stay.
+    /// Resets the GPU as VFIO does for its users: everything starts over but config space, which is put back as it was.
+    /// The client's eventfds and memory stay.
     pub(super) fn reset(&mut self) {
-        if self.gpu.with(|gpu| gpu.reset(clock::now())) {
+        if self.gpu.with(|gpu| gpu.reset_keeping_config(clock::now())) {
             self.was_reset();
         }
-        self.hand_over();
     }
 
     /// Lets everything happen that is due, and tells the client of interrupts. Gives the time of the next event.
@@ -213,11 +212,6 @@ impl Device {
     /// Time that faults of the registers ask to let pass, in ns.
     pub(super) fn take_delay(&self) -> u64 {
         self.registers.take_delay()
-    }
-
-    /// The bits of COMMAND that a system sets before it hands a device to a user of VFIO.
-    fn hand_over(&self) {
-        self.gpu.with(|gpu| gpu.pci_mut().enable_decode());
     }
 
     fn was_reset(&self) {

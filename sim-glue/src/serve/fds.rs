@@ -2,7 +2,8 @@
 //!
 //! A read or write on a file of the client's choice could block for ever: on a pipe, on a file system that the client
 //! serves itself. So an interrupt goes to real eventfds only, and memory is reached through tmpfs and hugetlbfs files
-//! only, which is where memfds and the memory of virtual machines are.
+//! only, which is where memfds and the memory of virtual machines are. An eventfd is set not to block; that is a property
+//! the client shares, and could take back.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 

@@ -122,7 +122,7 @@ fn every_reset_starts_the_gpu_over() {
             client.set_config(0x64, 0);
         },
     ];
-    for (count, (reset, command)) in (1..).zip(resets.iter().zip([2, 0, 0])) {
+    for (count, (reset, command)) in (1..).zip(resets.iter().zip([6, 0, 0])) {
         client.enable();
         client.set_reg(ALARM, 0x60);
         let msi = client.attach(index::irq::MSI);
@@ -132,6 +132,22 @@ fn every_reset_starts_the_gpu_over() {
         assert_eq!(client.reg(ALARM), 0, "reset {count}");
         assert_eq!((server.handle().stats().server.resets, msi.take()), (count, 0));
     }
+}
+
+#[test]
+fn eventfds_and_config_space_outlive_a_reset_of_the_device() {
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    client.enable();
+    let msi = client.attach(index::irq::MSI);
+    client.write(index::region::CONFIG, 0x10, &0xf000_0000_u32.to_le_bytes()).unwrap();
+    client.set_config(0x64, 3);
+    assert_eq!(client.ask(&Request::DeviceReset).error(), None);
+    assert_eq!((client.config(0x12), client.config(0x64) & 3, client.config(4) & 6), (0xf000, 0, 6));
+    for (offset, value) in [(0xb8_1210, u32::MAX), (0xb8_1608, 0xff), (0xb8_1640, 148)] {
+        client.set_reg(offset, value);
+    }
+    assert_eq!(msi.take(), 1);
 }
 
 #[test]
