@@ -183,12 +183,13 @@ pub(super) fn killed() -> Result<()> {
     Ok(())
 }
 
-/// VFIO holds the GPU when its server dies. Closing it then takes as long as the kernel is willing to wait, twice,
-/// for a device to come back after a reset: about a minute each.
+/// VFIO holds the GPU when its server dies. Closing it takes as long as the kernel is willing to wait for a device to
+/// come back after a reset of its bus: more than a minute, and twice that if the device's own reset may be one, too.
 pub(super) fn killed_held() -> Result<()> {
     let (chip, expected) = ("tu102", boot_0("tu102")?);
     let mut control = Control::open()?;
-    let (_, device) = open(chip)?;
+    let (function, device) = open(chip)?;
+    function.reset_by_flr_only()?;
     ensure!(device.read(BOOT_0) == expected, "BOOT_0 is wrong before the server is killed");
     control.ask("kill_server", chip)?;
     let mut seen = 0;
