@@ -120,6 +120,11 @@ impl Function {
         self.driver().is_some_and(|driver| driver == "vfio-pci") && self.folder().join("vfio-dev").exists()
     }
 
+    /// Turns on memory decoding, as a driver does; a VFIO user leaves it off.
+    pub(crate) fn enable(&self) -> Result<()> {
+        self.write("enable", "1")
+    }
+
     /// Has the kernel reset it by function level reset, or not by itself.
     pub(crate) fn reset_by_flr_only(&self) -> Result<()> {
         self.write("reset_method", "flr")

@@ -58,6 +58,7 @@ pub(super) fn identity() -> Result<()> {
             "{chip} is of vendor {:04x}",
             function.number("vendor")?
         );
+        function.enable()?;
         let simulated = nova(&format!("sim:{chip}"), "info")?;
         let real = nova(&format!("pci:{}", function.address()), "info")?;
         for key in SAME {
@@ -165,6 +166,7 @@ pub(super) fn killed() -> Result<()> {
     let mut control = Control::open()?;
     let function = Function::of(chip)?;
     function.unbind()?;
+    function.enable()?;
     let name = format!("pci:{}", function.address());
     let before = nova(&name, "info")?;
     control.ask("kill_server", chip)?;
@@ -173,6 +175,7 @@ pub(super) fn killed() -> Result<()> {
     let (said, late) = (String::from_utf8_lossy(&output.stderr).trim().to_owned(), started.elapsed());
     ensure!(output.status.code() == Some(GONE), "nova ended with {} and said '{said}'", output.status);
     let function = replace(&mut control, chip)?;
+    function.enable()?;
     let after = nova(&format!("pci:{}", function.address()), "info")?;
     ensure!(
         after["boot0"] == before["boot0"],
