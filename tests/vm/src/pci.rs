@@ -97,20 +97,37 @@ impl Function {
 
     /// Binds vfio-pci, and only it, whatever ids it knows.
     pub(crate) fn bind_vfio(&self) -> Result<()> {
-        if self.driver().is_some_and(|driver| driver == "vfio-pci") {
+        if self.is_bound_to_vfio() {
             return Ok(());
         }
         self.write("driver_override", "vfio-pci")?;
         let started = Instant::now();
         loop {
             fs::write("/sys/bus/pci/drivers_probe", &self.address)?;
-            match self.driver() {
-                Some(driver) if driver == "vfio-pci" => return Ok(()),
-                // The kernel does not bind a device that was just plugged in before it has been added to its bus.
-                None if started.elapsed() < PROBE_LIMIT => thread::sleep(Duration::from_millis(2)),
-                other => bail!("{} is bound to {other:?} after driver_override", self.address),
+            if self.is_bound_to_vfio() {
+                return Ok(());
             }
+            // The kernel does not bind a device that was just plugged in before it has been added to its bus.
+            if started.elapsed() >= PROBE_LIMIT {
+                bail!("{} is bound to {:?} after driver_override", self.address, self.driver());
+            }
+            thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Whether vfio-pci has it and is done with it: the kernel names a driver before that has looked at the device.
+    fn is_bound_to_vfio(&self) -> bool {
+        self.driver().is_some_and(|driver| driver == "vfio-pci") && self.folder().join("vfio-dev").exists()
+    }
+
+    /// Turns on memory decoding, as a driver does; a VFIO user leaves it off.
+    pub(crate) fn enable(&self) -> Result<()> {
+        self.write("enable", "1")
+    }
+
+    /// Has the kernel reset it by function level reset, or not by itself.
+    pub(crate) fn reset_by_flr_only(&self) -> Result<()> {
+        self.write("reset_method", "flr")
     }
 
     /// Unbinds whatever is bound, and forgets the override.

@@ -1,8 +1,11 @@
 //! A device opened through VFIO, by rust-vmm's crates.
 
 use std::{
-    fmt,
-    os::fd::AsRawFd,
+    fmt, fs,
+    io::ErrorKind,
+    os::{fd::AsRawFd, unix::fs::symlink},
+    path::{Path, PathBuf},
+    process,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -49,7 +52,7 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) fn open(function: &Function) -> Result<Self> {
         let container = Arc::new(VfioContainer::new(None).context("cannot open /dev/vfio/vfio")?);
-        let device = VfioDevice::new(&function.folder(), container.clone(), false);
+        let device = VfioDevice::new(&lasting_folder(function)?, container.clone(), false);
         let device = device.with_context(|| format!("cannot open {function:?} through VFIO"))?;
         let opened = Self { device, container };
         opened.enable_memory_and_dma();
@@ -137,6 +140,24 @@ impl fmt::Debug for Device {
     }
 }
 
+/// A folder that names the device and its group like the one in sysfs, and stays when the device goes: rust-vmm's
+/// device looks there once more after it has closed the device, and panics if an unplug was faster.
+fn lasting_folder(function: &Function) -> Result<PathBuf> {
+    let folder = Path::new("/run/held").join(process::id().to_string()).join(function.address());
+    fs::create_dir_all(&folder)?;
+    let group =
+        fs::read_link(function.folder().join("iommu_group")).context("the device has no IOMMU group")?;
+    match symlink(&group, folder.join("iommu_group")) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Of an earlier time that it was opened; its group may have been another one.
+            fs::remove_file(folder.join("iommu_group"))?;
+            symlink(group, folder.join("iommu_group"))?;
+        }
+        linked => linked?,
+    }
+    Ok(folder)
+}
+
 /// An eventfd that the kernel signals.
 pub(crate) struct Event(EventFd);
 
@@ -190,7 +211,7 @@ impl Drop for Dma {
         {
             // The device may still write there: the process must not go on with that memory given back.
             eprintln!("cannot unmap DMA memory: {error:#}");
-            std::process::abort();
+            process::abort();
         }
     }
 }

@@ -114,7 +114,10 @@ impl Machine {
             }
             Err(error) => {
                 end(&mut qemu);
-                Err(error.context(format!("the guest did not start; its log is {}", boot.log.display())))
+                let said = fs::read_to_string(qemu::messages(boot)).unwrap_or_default();
+                let said = said.lines().next().map_or_else(String::new, |line| format!("; {line}"));
+                Err(error
+                    .context(format!("the guest did not start; its log is {}{said}", boot.log.display())))
             }
         }
     }
@@ -242,7 +245,7 @@ fn start_servers(boot: &Boot<'_>, devices: &[Device]) -> Result<Servers> {
 }
 
 fn connect(qemu: &mut Child, boot: &Boot<'_>, sockets: &Path) -> Result<(Qmp, Lines, String)> {
-    let messages = boot.log.with_extension("qemu.log");
+    let messages = qemu::messages(boot);
     let mut alive = || match qemu.try_wait()? {
         None => Ok(()),
         Some(status) => Err(anyhow!("QEMU ended with {status}; {} has what it said", messages.display())),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -54,13 +54,18 @@ pub(super) fn command(
     Ok(command)
 }
 
+/// The file for what QEMU itself says.
+pub(super) fn messages(boot: &Boot<'_>) -> PathBuf {
+    boot.log.with_extension("qemu.log")
+}
+
 fn connect_console(command: &mut Command, boot: &Boot<'_>, sockets: &Path, console: Console) -> Result<()> {
     if console == Console::Terminal {
         command.args(["-serial", "mon:stdio"]);
         return Ok(());
     }
     let control = socket("socket,id=control,path=", &sockets.join("control"), ",server=on,wait=off");
-    let messages = boot.log.with_extension("qemu.log");
+    let messages = messages(boot);
     let messages = File::create(&messages).with_context(|| format!("cannot write {}", messages.display()))?;
     command
         .arg("-serial")
