@@ -81,8 +81,14 @@ impl<'a> RegionInfo<'a> {
 
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
         // Capabilities that are left out still count; those that are here are what the length is.
-        let (argsz, cap_offset) =
-            if self.caps.is_empty() { (self.argsz, 0) } else { (Self::room(&self.caps), Self::FIXED_SIZE) };
+        let (argsz, cap_offset) = if !self.caps.is_empty() {
+            (Self::room(&self.caps), Self::FIXED_SIZE)
+        } else if self.is_cut() {
+            // Where they would be. QEMU refuses a region that has capabilities nowhere, before it asks again for all.
+            (self.argsz, Self::FIXED_SIZE)
+        } else {
+            (self.argsz, 0)
+        };
         out.value(&wire::RegionInfo {
             argsz: argsz.into(),
             flags: self.flags.bits().into(),

@@ -133,7 +133,7 @@ fn region_info() {
 
     let cut = info.within(48);
     assert!(cut.is_cut() && !info.is_cut());
-    let words = [0x0005_1234, 48, 1, 0, 104, 0xf, 1, 0, 0, 1, 0x4000, 0];
+    let words = [0x0005_1234, 48, 1, 0, 104, 0xf, 1, 32, 0, 1, 0x4000, 0];
     reply(Command::DeviceGetRegionInfo, Reply::DeviceGetRegionInfo(cut), 1, &words, &[]);
 }
 
