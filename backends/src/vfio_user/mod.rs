@@ -4,8 +4,8 @@
 //! no memory of its own, no copies of data. A server is made of [`Frame::split`], [`Request::decode`] and
 //! [`Reply::encode`]; a client of [`Request::encode`], [`Frame::split`] and [`Reply::decode`].
 //!
-//! Source: docs/interop/vfio-user.rst of QEMU 11.1; the numbers of VFIO, which that document
-//! refers to, are those of `linux/vfio.h`. Where the document and peers differ, a comment at the place says so:
+//! Source: docs/interop/vfio-user.rst of QEMU, as of its commit 1053bb627cf5; the numbers of VFIO, which that
+//! document refers to, are those of `linux/vfio.h`. Where the document and peers differ:
 //!
 //! | message | the document | peers |
 //! |---|---|---|

@@ -151,10 +151,9 @@ fn stands_alone(header: &Header, body: usize) -> bool {
     let reply = !matches!(header.kind, nova_backends::vfio_user::Kind::Command { .. });
     match Command::from_number(header.command).unwrap() {
         Command::Version => body == 4,
-        Command::DmaUnmap => reply && body == 0,
+        Command::DmaUnmap | Command::DmaWrite => reply && body == 0,
         Command::DeviceGetRegionInfo => reply && body == 32,
         Command::DeviceGetRegionIoFds => reply && body == 16,
-        Command::DmaWrite => reply && body == 0,
         Command::DeviceFeature => body >= 8,
         _ => false,
     }

@@ -237,9 +237,10 @@ fn write(source: &mut Source<'_>) -> MultiWrite {
 
 fn sub_region(source: &mut Source<'_>) -> SubRegion {
     let (offset, size) = source.range();
-    let kind = match source.flag() {
-        true => IoFdKind::IoEventFd { datamatch: source.u64() },
-        false => IoFdKind::IoRegionFd { user_data: source.u64() },
+    let kind = if source.flag() {
+        IoFdKind::IoEventFd { datamatch: source.u64() }
+    } else {
+        IoFdKind::IoRegionFd { user_data: source.u64() }
     };
     let flags = IoFdFlags::from_bits(source.u32() & 15).unwrap();
     SubRegion::new(offset, size, source.below(FDS) as u32, flags, kind)
@@ -254,9 +255,10 @@ fn dma_map(source: &mut Source<'_>) -> DmaMap {
 
 fn dma_unmap(source: &mut Source<'_>) -> DmaUnmap {
     let (address, size) = source.range();
-    match source.flag() {
-        true => DmaUnmap { flags: DmaUnmapFlags::UNMAP_ALL, address, size },
-        false => DmaUnmap { flags: DmaUnmapFlags::NONE, address, size: size.max(1) },
+    if source.flag() {
+        DmaUnmap { flags: DmaUnmapFlags::UNMAP_ALL, address, size }
+    } else {
+        DmaUnmap { flags: DmaUnmapFlags::NONE, address, size: size.max(1) }
     }
 }
 

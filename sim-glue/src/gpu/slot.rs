@@ -69,6 +69,17 @@ impl SimGpu {
         there
     }
 
+    /// Resets it at host time `now`, in ns, as a system does on behalf of a driver: config space is as before. A GPU that
+    /// is not there stays as it is. False then.
+    pub fn reset_keeping_config(&mut self, now: u64) -> bool {
+        let there = self.power == Power::Present;
+        if there {
+            self.pci.reset_keeping_config();
+            self.power_on(now);
+        }
+        there
+    }
+
     /// Puts it on a board as `options` say, from reset, with config space as after power-on.
     ///
     /// # Errors

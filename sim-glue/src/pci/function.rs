@@ -139,6 +139,14 @@ impl PciFunction {
         self.pending = None;
     }
 
+    /// A reset after which a system has put config space back as it was: awake, and with no message waiting.
+    pub fn reset_keeping_config(&mut self) {
+        let word = self.space.u16(PMCSR) & !layout::POWER_STATE;
+        self.space.set_u16(PMCSR, word);
+        self.pending = None;
+        self.show_pending();
+    }
+
     /// Whether memory windows answer.
     pub fn decodes_memory(&self) -> bool {
         self.commands(header::DECODE_MEMORY)

@@ -13,7 +13,7 @@ const NS_PER_S: u64 = 1_000_000_000;
 /// The time, in ns. The system's clock begins near its start and lasts for 584 years.
 pub(super) fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
-    time.tv_sec as u64 * NS_PER_S + time.tv_nsec as u64
+    time.tv_sec.cast_unsigned() * NS_PER_S + time.tv_nsec.cast_unsigned()
 }
 
 /// A timer that is readable from its time on.
@@ -46,7 +46,8 @@ impl Timer {
         }
         // A time of zero would disarm it.
         let ns = at.map_or(0, |at| at.max(1));
-        let it_value = Timespec { tv_sec: (ns / NS_PER_S) as i64, tv_nsec: (ns % NS_PER_S) as i64 };
+        let it_value =
+            Timespec { tv_sec: (ns / NS_PER_S).cast_signed(), tv_nsec: (ns % NS_PER_S).cast_signed() };
         let once = Itimerspec { it_interval: Timespec::default(), it_value };
         timerfd_settime(&self.fd, TimerfdTimerFlags::ABSTIME, &once)?;
         self.at = at;

@@ -23,13 +23,16 @@
 //!
 //! The answer is `{"ok":{}}`, `{"ok":{"stats":{..}}}` or `{"error":"what, why and what to do"}`.
 
+use std::sync::atomic::Ordering::Relaxed;
+
+use nova_backends::vfio_user::index::irq;
 use serde::{Deserialize, Serialize};
 
 use super::clock;
-use super::faults::Raging;
+use super::faults::{Order, Raging};
 use super::shared::Shared;
 use super::stats::ServeStats;
-use crate::gpu::Power;
+use crate::gpu::{Power, SimGpu};
 
 /// The longest request, in bytes, its end of line included.
 pub const LONGEST_REQUEST: usize = 4096;
@@ -127,7 +130,7 @@ pub enum Response {
 pub struct Answer {
     /// For a request that asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stats: Option<ServeStats>,
+    pub stats: Option<Box<ServeStats>>,
 }
 
 /// A request that cannot be done.
@@ -221,15 +224,15 @@ impl Shared {
         request.check()?;
         self.execute_checked(request)?;
         self.wake();
-        let stats = matches!(request, Request::Stats).then(|| self.stats());
+        let stats = matches!(request, Request::Stats).then(|| Box::new(self.stats()));
         Ok(Answer { stats })
     }
 
     fn execute_checked(&self, request: &Request) -> Result<(), ControlError> {
         let now = clock::now();
         match *request {
-            Request::Unplug => self.gpu.with(|gpu| gpu.unplug()),
-            Request::Reconnect => self.gpu.with(|gpu| gpu.reconnect()),
+            Request::Unplug => self.gpu.with(SimGpu::unplug),
+            Request::Reconnect => self.gpu.with(SimGpu::reconnect),
             Request::Replug => {
                 self.gpu.with(|gpu| {
                     gpu.pci_mut().reset();
@@ -237,7 +240,7 @@ impl Shared {
                 });
                 self.refreeze();
             }
-            Request::PowerOff => self.gpu.with(|gpu| gpu.power_off()),
+            Request::PowerOff => self.gpu.with(SimGpu::power_off),
             Request::FreezeTimer { on } => {
                 self.faults().frozen = on;
                 self.gpu.with(|gpu| gpu.freeze_time(on, now));
@@ -255,12 +258,12 @@ impl Shared {
             Request::PriErrors { first, last, pattern } => {
                 self.gpu.with(|gpu| gpu.block(first..=last, pattern));
             }
-            Request::ClearPriErrors => self.gpu.with(|gpu| gpu.unblock()),
+            Request::ClearPriErrors => self.gpu.with(SimGpu::unblock),
             Request::Delay { us } => self.faults().delay = us * 1000,
-            Request::LowerFirewall => self.gpu.with(|gpu| gpu.lower_firewall()),
-            Request::Disconnect => self.client().map(|()| self.faults().disconnect = true)?,
-            Request::SignalError => self.client().map(|()| self.faults().error = true)?,
-            Request::RequestDevice => self.client().map(|()| self.faults().request = true)?,
+            Request::LowerFirewall => self.gpu.with(SimGpu::lower_firewall),
+            Request::Disconnect => self.order(Order::Disconnect)?,
+            Request::SignalError => self.order(Order::Signal(irq::ERR))?,
+            Request::RequestDevice => self.order(Order::Signal(irq::REQ))?,
             Request::Stats => {}
         }
         Ok(())
@@ -271,8 +274,11 @@ impl Shared {
         there.then_some(()).ok_or(ControlError::NotThere)
     }
 
-    fn client(&self) -> Result<(), ControlError> {
-        let there = self.connected.load(std::sync::atomic::Ordering::Relaxed);
-        there.then_some(()).ok_or(ControlError::NoClient)
+    fn order(&self, order: Order) -> Result<(), ControlError> {
+        if !self.connected.load(Relaxed) {
+            return Err(ControlError::NoClient);
+        }
+        self.faults().order(order);
+        Ok(())
     }
 }

@@ -9,17 +9,13 @@ use rustix::io::Errno;
 use super::clock;
 use super::dma::ClientMemory;
 use super::irq::{Change, Irqs};
+use super::msix::{MsixTable, Part};
 use super::registers::Registers;
 use super::shared::Shared;
 use super::stats::Counters;
 use super::windows::Window;
 use crate::gpu::{Gpu, Power};
 use crate::pci::{BarKind, CONFIG_SIZE, PciFunction};
-
-/// Where MSI-X has its table and its pending bits in BAR0, with 16 bytes for each vector.
-const MSIX_TABLE: u64 = 0xb9_0000;
-const MSIX_PENDING: u64 = 0xba_0000;
-const MSIX_ENTRY: usize = 16;
 
 /// What a region is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +35,7 @@ pub(super) struct Device {
     windows: [Window; 2],
     /// Whether a client may map them.
     mappable: bool,
-    msix: Vec<u8>,
+    msix: MsixTable,
 }
 
 impl Device {
@@ -52,9 +48,7 @@ impl Device {
         let gpu = shared.gpu.clone();
         let (irqs, windows, msix) = fresh(&gpu, &shared.counters)?;
         let memory = shared.memory.clone();
-        let device = Self { gpu, registers, memory, shared: shared.clone(), irqs, windows, mappable, msix };
-        device.hand_over();
-        Ok(device)
+        Ok(Self { gpu, registers, memory, shared: shared.clone(), irqs, windows, mappable, msix })
     }
 
     /// A client has left: its eventfds and memory are given back, the GPU is reset, and what it left in the windows
@@ -66,7 +60,9 @@ impl Device {
     pub(super) fn renew(&mut self) -> Result<(), Errno> {
         self.memory.clear();
         (self.irqs, self.windows, self.msix) = fresh(&self.gpu, &self.shared.counters)?;
-        self.reset();
+        if self.gpu.with(|gpu| gpu.reset(clock::now())) {
+            self.was_reset();
+        }
         Ok(())
     }
 
@@ -121,14 +117,11 @@ impl Device {
                 Ok(())
             }
             index::region::BAR0 => self.read_registers(offset, into),
-            // No port is known: nothing answers.
-            _ => match self.window(region) {
-                Some(window) => window.read(offset, into),
-                None => {
-                    into.fill(0xff);
-                    Ok(())
-                }
-            },
+            _ => {
+                // No port is known: nothing answers.
+                into.fill(0xff);
+                self.window(region).map_or(Ok(()), |window| window.read(offset, into))
+            }
         }
     }
 
@@ -178,7 +171,7 @@ impl Device {
 
     /// A client has come: it finds the windows decoded, as a user of VFIO does.
     pub(super) fn welcome(&self) {
-        self.hand_over();
+        self.gpu.with(|gpu| gpu.pci_mut().enable_decode());
     }
 
     /// Signals an interrupt that the GPU knows nothing of.
@@ -191,13 +184,12 @@ impl Device {
         }
     }
 
-    /// Resets the GPU as VFIO does for its users: everything starts over, and the windows stay decoded. The client's
-    /// eventfds and memory stay.
+    /// Resets the GPU as VFIO does for its users: everything starts over but config space, which is put back as it was.
+    /// The client's eventfds and memory stay.
     pub(super) fn reset(&mut self) {
-        if self.gpu.with(|gpu| gpu.reset(clock::now())) {
+        if self.gpu.with(|gpu| gpu.reset_keeping_config(clock::now())) {
             self.was_reset();
         }
-        self.hand_over();
     }
 
     /// Lets everything happen that is due, and tells the client of interrupts. Gives the time of the next event.
@@ -220,11 +212,6 @@ impl Device {
     /// Time that faults of the registers ask to let pass, in ns.
     pub(super) fn take_delay(&self) -> u64 {
         self.registers.take_delay()
-    }
-
-    /// The bits of COMMAND that a system sets before it hands a device to a user of VFIO.
-    fn hand_over(&self) {
-        self.gpu.with(|gpu| gpu.pci_mut().enable_decode());
     }
 
     fn was_reset(&self) {
@@ -281,8 +268,7 @@ impl Device {
 
     fn read_registers(&self, offset: u64, into: &mut [u8]) -> Result<(), Errno> {
         match self.msix_part(offset, into.len()) {
-            Some(Some(part)) => into.copy_from_slice(&self.msix[part]),
-            Some(None) => into.fill(0),
+            Some(part) => self.msix.read(part, into),
             None => return self.registers.read(offset, into),
         }
         Ok(())
@@ -290,27 +276,19 @@ impl Device {
 
     fn write_registers(&mut self, offset: u64, from: &[u8]) -> Result<(), Errno> {
         match self.msix_part(offset, from.len()) {
-            Some(Some(part)) => self.msix[part].copy_from_slice(from),
-            Some(None) => {}
+            Some(part) => self.msix.write(part, from),
             None => return self.registers.write(offset, from),
         }
         Ok(())
     }
 
-    /// Which bytes of the MSI-X table an access is to; `Some(None)` for its pending bits. A client's eventfds take the
-    /// table's place, so nothing but storage is behind it.
-    fn msix_part(&self, offset: u64, len: usize) -> Option<Option<std::ops::Range<usize>>> {
-        let start = offset.checked_sub(MSIX_TABLE)?;
-        if let Some(pending) = offset.checked_sub(MSIX_PENDING) {
-            return (pending + len as u64 <= 8 && !self.msix.is_empty()).then_some(None);
-        }
-        let start = usize::try_from(start).ok()?;
-        let end = start.checked_add(len)?;
-        (end <= self.msix.len()).then_some(Some(start..end))
+    /// What of the MSI-X table an access is to. A GPU that is gone has none.
+    fn msix_part(&self, offset: u64, len: usize) -> Option<Part> {
+        self.msix.part(offset, len).filter(|_| self.gpu.with(|gpu| gpu.power()) == Power::Present)
     }
 }
 
-type Fresh = (Irqs, [Window; 2], Vec<u8>);
+type Fresh = (Irqs, [Window; 2], MsixTable);
 
 /// What every client begins with.
 fn fresh(gpu: &Gpu, counters: &Arc<Counters>) -> Result<Fresh, Errno> {
@@ -318,7 +296,6 @@ fn fresh(gpu: &Gpu, counters: &Arc<Counters>) -> Result<Fresh, Errno> {
         let function: &PciFunction = gpu.pci();
         let size = |which| function.bars().iter().find(|bar| bar.index == which).map_or(0, |bar| bar.size);
         let windows = [Window::new("nova-sim BAR1", size(1))?, Window::new("nova-sim BAR3", size(3))?];
-        let vectors = function.vectors(crate::pci::MessageKind::MsiX);
-        Ok((Irqs::new(function, counters), windows, vec![0; usize::from(vectors) * MSIX_ENTRY]))
+        Ok((Irqs::new(function, counters), windows, MsixTable::new(function)))
     })
 }

@@ -11,7 +11,7 @@ pub(super) struct Raging {
     pub(super) next: u64,
 }
 
-/// The faults, and what the loop is to do at its next turn.
+/// The faults.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     /// Every access to a region takes this long, in ns.
@@ -19,10 +19,27 @@ pub(super) struct Faults {
     /// The GPU's time stands still, resets or not.
     pub(super) frozen: bool,
     pub(super) storm: Option<Raging>,
+    /// What the loop is to do at its next turn, each once.
+    orders: Vec<Order>,
+}
+
+/// Something for the loop to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
     /// Cut the client off.
-    pub(super) disconnect: bool,
-    /// Signal the client's eventfd for errors.
-    pub(super) error: bool,
-    /// Signal the client's eventfd that asks for the device.
-    pub(super) request: bool,
+    Disconnect,
+    /// Signal the client's eventfd of this type.
+    Signal(u32),
+}
+
+impl Faults {
+    pub(super) fn order(&mut self, order: Order) {
+        if !self.orders.contains(&order) {
+            self.orders.push(order);
+        }
+    }
+
+    pub(super) fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
 }

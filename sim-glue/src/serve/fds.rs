@@ -2,7 +2,8 @@
 //!
 //! A read or write on a file of the client's choice could block for ever: on a pipe, on a file system that the client
 //! serves itself. So an interrupt goes to real eventfds only, and memory is reached through tmpfs and hugetlbfs files
-//! only, which is where memfds and the memory of virtual machines are.
+//! only, which is where memfds and the memory of virtual machines are. An eventfd is set not to block; that is a property
+//! the client shares, and could take back.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -74,7 +75,7 @@ impl SharedFile {
     /// Looks at a client's file descriptor; `None` when it is no shared memory.
     pub(super) fn of(fd: BorrowedFd<'_>) -> Option<Self> {
         let stat = rustix::fs::fstat(fd).ok()?;
-        let system = rustix::fs::fstatfs(fd).ok()?.f_type as u64;
+        let system = rustix::fs::fstatfs(fd).ok()?.f_type.cast_unsigned();
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
             || ![TMPFS, HUGETLBFS, RAMFS].contains(&system)
         {
@@ -83,7 +84,7 @@ impl SharedFile {
         let mode = rustix::fs::fcntl_getfl(fd).ok()? & OFlags::ACCMODE;
         Some(Self {
             id: FileId { device: stat.st_dev, inode: stat.st_ino, mode: mode.bits() },
-            size: stat.st_size as u64,
+            size: stat.st_size.cast_unsigned(),
             readable: mode != OFlags::WRONLY,
             writable: mode != OFlags::RDONLY,
         })

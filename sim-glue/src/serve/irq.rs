@@ -86,7 +86,10 @@ impl Irqs {
         match (set.action, set.data) {
             (IrqAction::Trigger, IrqData::EventFd { .. }) => self.attach(set, fds),
             (IrqAction::Trigger, IrqData::None) if set.disables_all() => Ok(self.detach(set.index)),
-            (IrqAction::Trigger, _) => self.trigger(set),
+            (IrqAction::Trigger, _) => {
+                self.trigger(set);
+                Ok(Change::None)
+            }
             (action, data) if set.index == irq::INTX && last == 1 => self.mask(action, data, fds),
             _ => Err(Errno::INVAL),
         }
@@ -135,7 +138,7 @@ impl Irqs {
         let events = fds.into_iter().map(|fd| Event::new(fd).map(Some)).collect::<Result<Vec<_>, _>>()?;
         let attached = !events.is_empty();
         let events = events.into_iter().chain(std::iter::repeat_with(|| None));
-        let places = self.events.iter_mut().nth(set.index as usize).into_iter().flatten();
+        let places = self.events.get_mut(set.index as usize).into_iter().flatten();
         for (place, event) in places.skip(set.start as usize).take(set.count as usize).zip(events) {
             *place = event;
         }
@@ -147,7 +150,7 @@ impl Irqs {
         }
         let any = self.events[set.index as usize].iter().any(Option::is_some);
         debug_assert!(any || !attached);
-        Ok(self.changed(set.index, any))
+        Ok(Self::changed(set.index, any))
     }
 
     fn detach(&mut self, index: u32) -> Change {
@@ -157,10 +160,10 @@ impl Irqs {
             self.unmask = None;
             return Change::Unmask;
         }
-        self.changed(index, false)
+        Self::changed(index, false)
     }
 
-    fn changed(&self, index: u32, on: bool) -> Change {
+    fn changed(index: u32, on: bool) -> Change {
         match index {
             irq::MSI => Change::Messages { kind: MessageKind::Msi, on },
             irq::MSIX => Change::Messages { kind: MessageKind::MsiX, on },
@@ -169,7 +172,7 @@ impl Irqs {
     }
 
     /// Signals eventfds as if the interrupts had happened: a client tests its own path.
-    fn trigger(&self, set: &SetIrqs<'_>) -> Result<Change, Errno> {
+    fn trigger(&self, set: &SetIrqs<'_>) {
         for vector in 0..set.count {
             let wanted = match set.data {
                 IrqData::Bool(bytes) => bytes.get(vector as usize).is_some_and(|byte| *byte != 0),
@@ -179,7 +182,6 @@ impl Irqs {
                 self.signal(set.index, set.start + vector);
             }
         }
-        Ok(Change::None)
     }
 
     fn mask(&mut self, action: IrqAction, data: IrqData<'_>, fds: Vec<OwnedFd>) -> Result<Change, Errno> {

@@ -24,14 +24,14 @@
 //! region an access fails with `EINVAL`. Interrupts are signalled before the answer to the access that brought them
 //! about.
 //!
-//! Like a user of VFIO, a client finds memory decoding on and bus mastering off, and `DEVICE_RESET` leaves it so. Both
-//! resets by config write are the hardware's: COMMAND is zero after them. Setting up MSI or MSI-X eventfds sets the
-//! enable bit of the capability, as the kernel does for its users.
+//! Like a user of VFIO, a client finds memory decoding on and bus mastering off, and `DEVICE_RESET` leaves config space as
+//! it was. Both resets by config write are the hardware's: COMMAND is zero after them, and messages are off. Setting up
+//! MSI or MSI-X eventfds sets the enable bit of the capability, as the kernel does for its users.
 //!
 //! # Clients
 //!
 //! One at a time; another one is answered `EBUSY` and closed. When one leaves, however it does, its memory and eventfds
-//! are given back, the windows get fresh memory and the GPU is reset: the next one finds what `DEVICE_RESET` leaves. Faults
+//! are given back, the windows get fresh memory and the GPU is reset: the next one finds what power-on leaves. Faults
 //! that were asked for ([`control`]) stay, and a GPU that is gone stays gone.
 //!
 //! Whatever a client does costs only its own connection. Nothing is allocated by what it announces, file descriptors
@@ -52,6 +52,7 @@ mod doors;
 mod faults;
 mod fds;
 mod irq;
+mod msix;
 mod options;
 mod poll;
 mod registers;

@@ -128,13 +128,12 @@ pub(super) fn words(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize
 struct ServedBus(Gpu);
 
 impl ServedBus {
-    fn get<W: Word>(&self, at: Offset<W>) -> Result<W, Infallible> {
-        Ok(self.0.with(|gpu| gpu.read(at, clock::now())))
+    fn get<W: Word>(&self, at: Offset<W>) -> W {
+        self.0.with(|gpu| gpu.read(at, clock::now()))
     }
 
-    fn put<W: Word>(&self, at: Offset<W>, value: W) -> Result<(), Infallible> {
+    fn put<W: Word>(&self, at: Offset<W>, value: W) {
         self.0.with(|gpu| gpu.write(at, value, clock::now()));
-        Ok(())
     }
 }
 
@@ -142,22 +141,25 @@ impl Bus for ServedBus {
     type Error = Infallible;
 
     fn read8(&self, at: Offset<u8>) -> Result<u8, Infallible> {
-        self.get(at)
+        Ok(self.get(at))
     }
     fn read16(&self, at: Offset<u16>) -> Result<u16, Infallible> {
-        self.get(at)
+        Ok(self.get(at))
     }
     fn read32(&self, at: Offset<u32>) -> Result<u32, Infallible> {
-        self.get(at)
+        Ok(self.get(at))
     }
     fn write8(&self, at: Offset<u8>, value: u8) -> Result<(), Infallible> {
-        self.put(at, value)
+        self.put(at, value);
+        Ok(())
     }
     fn write16(&self, at: Offset<u16>, value: u16) -> Result<(), Infallible> {
-        self.put(at, value)
+        self.put(at, value);
+        Ok(())
     }
     fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Infallible> {
-        self.put(at, value)
+        self.put(at, value);
+        Ok(())
     }
 }
 

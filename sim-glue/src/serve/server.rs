@@ -11,6 +11,7 @@ use super::clock::{self, Timer};
 use super::control::{Request, Response};
 use super::device::Device;
 use super::doors::Doors;
+use super::faults::Order;
 use super::poll::{Poll, Token};
 use super::registers::Registers;
 use super::shared::Shared;
@@ -18,7 +19,6 @@ use super::stats::{Counters, ServeStats};
 use super::{ServeError, ServeOptions};
 use crate::gpu::Gpu;
 use crate::memory::SystemMemory;
-use nova_backends::vfio_user::index::irq;
 
 /// A served GPU. [`Server::run`] serves until a [`Handle`] stops it.
 pub struct Server {
@@ -145,20 +145,14 @@ impl Server {
                 self.admit(stream);
             }
         }
-        let (disconnect, error, request) = {
-            let mut faults = self.shared.faults();
-            let now = (faults.disconnect, faults.error, faults.request);
-            (faults.disconnect, faults.error, faults.request) = (false, false, false);
-            now
-        };
-        if error {
-            self.device.irqs().signal(irq::ERR, 0);
-        }
-        if request {
-            self.device.irqs().signal(irq::REQ, 0);
-        }
-        if disconnect {
-            self.drop_client()?;
+        let orders = self.shared.faults().take_orders();
+        for order in orders {
+            match order {
+                Order::Signal(index) => {
+                    self.device.irqs().signal(index, 0);
+                }
+                Order::Disconnect => self.drop_client()?,
+            }
         }
         Ok(())
     }
@@ -209,7 +203,9 @@ impl Server {
     fn drop_client(&mut self) -> Result<(), ServeError> {
         let Some(client) = self.client.take() else { return Ok(()) };
         self.device.renew().map_err(ServeError::system("make memory for the windows"))?;
+        // What was asked of this client is not the next one's.
         self.shared.connected.store(false, Relaxed);
+        self.shared.faults().take_orders();
         // Last, so that whoever sees the connection end finds everything done.
         client.close(&self.poll);
         Ok(())

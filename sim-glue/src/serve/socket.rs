@@ -21,7 +21,7 @@ const BETWEEN: Duration = Duration::from_millis(20);
 /// A socket at a path. Removed when dropped, if it is still ours.
 #[derive(Debug)]
 pub(super) struct Listener {
-    listener: UnixListener,
+    socket: UnixListener,
     path: PathBuf,
     /// Device and inode of the socket's file.
     file: (u64, u64),
@@ -58,7 +58,7 @@ impl Listener {
         let file = identity(path).ok_or_else(|| refused("find", Errno::NOENT))?;
         let listening = rustix::net::listen(&socket, BACKLOG);
         drop(folder);
-        let bound = Self { listener: UnixListener::from(socket), path: path.to_owned(), file };
+        let bound = Self { socket: UnixListener::from(socket), path: path.to_owned(), file };
         listening.map_err(|source| refused("listen at", source)).map(|()| bound)
     }
 
@@ -68,13 +68,13 @@ impl Listener {
     ///
     /// When none waits, or the system has no file descriptor left.
     pub(super) fn accept(&self) -> std::io::Result<UnixStream> {
-        self.listener.accept().map(|(stream, _)| stream)
+        self.socket.accept().map(|(stream, _)| stream)
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
+        self.socket.as_fd()
     }
 }
 

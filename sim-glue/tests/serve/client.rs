@@ -240,7 +240,7 @@ impl Event {
     /// Waits for it, and takes what was counted.
     pub(crate) fn wait(&self) -> u64 {
         let mut ask = [PollFd::new(&self.0, PollFlags::IN)];
-        let deadline = Timespec { tv_sec: DEADLINE.as_secs() as i64, tv_nsec: 0 };
+        let deadline = Timespec { tv_sec: DEADLINE.as_secs().cast_signed(), tv_nsec: 0 };
         assert_eq!(poll(&mut ask, Some(&deadline)), Ok(1), "no interrupt");
         self.take()
     }

@@ -21,7 +21,7 @@ fn ask(handle: &Handle, request: &Request) {
 fn refused(handle: &Handle, request: &Request) -> String {
     match handle.control(request) {
         Response::Error(error) => error,
-        other => panic!("{request:?}: {other:?}"),
+        other @ Response::Ok(_) => panic!("{request:?}: {other:?}"),
     }
 }
 

@@ -122,7 +122,11 @@ fn file_descriptors_are_never_kept() {
             0 => client.tell(&Request::DeviceReset, &fds, false),
             1 => client.send(&[1, 2, 3], &fds),
             _ => {
-                client.tell(&Request::RegionRead(RegionAccess { offset: 0, region: 0, count: 4 }), &fds, true)
+                client.tell(
+                    &Request::RegionRead(RegionAccess { offset: 0, region: 0, count: 4 }),
+                    &fds,
+                    true,
+                );
             }
         }
         if fds.len() > 16 {
@@ -137,9 +141,10 @@ fn file_descriptors_are_never_kept() {
 
 #[test]
 fn garbage_of_every_kind() {
-    const CONNECTIONS: u64 = 3000;
+    // More of them, for a soak: NOVA_CONNECTIONS=1000000. Each has its number for a seed.
+    let connections = std::env::var("NOVA_CONNECTIONS").map_or(3000, |text| text.parse().unwrap());
     let server = serve("ga102");
-    for seed in 0..CONNECTIONS {
+    for seed in 0..connections {
         let mut rng = Rng::new(seed);
         let mut client =
             if seed % 4 == 0 { Client::silent(server.handle()) } else { Client::new(server.handle()) };

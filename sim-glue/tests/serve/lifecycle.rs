@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use nova_backends::vfio_user::{Capabilities, Request, Version, index};
 use nova_sim_glue::gpu::Power;
-use nova_sim_glue::serve::{ServeError, ServeOptions, Server};
+use nova_sim_glue::serve::{ServeError, ServeOptions, Server, control};
 
 use crate::client::{Client, serve, serve_with, until};
 
@@ -33,6 +33,41 @@ fn a_socket_is_private_and_gone_with_its_server() {
     assert_eq!(client.reg(0), 0xB720_00A1);
     server.join().unwrap();
     assert!(!path.exists() && client.is_closed());
+}
+
+#[test]
+fn who_leaves_and_comes_back_at_once_is_served() {
+    let (_folder, path) = place();
+    let server = Server::bind(&path, &options("ga102")).unwrap().spawn().unwrap();
+    for round in 0..200 {
+        let mut client = Client::on(UnixStream::connect(&path).unwrap());
+        client.negotiate();
+        assert_eq!(client.reg(ALARM), 0, "round {round}");
+        client.set_reg(ALARM, 0x60);
+        // Something is on its way to the server when it leaves, and something back.
+        client.tell(&Request::DeviceReset, &[], round % 2 == 0);
+    }
+    assert_eq!(server.handle().stats().server.refused, 0);
+}
+
+#[test]
+fn a_server_stops_while_it_holds_an_answer_back_or_nobody_takes_it() {
+    use nova_backends::vfio_user::RegionAccess;
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    server.handle().control(&control::Request::Delay { us: control::LONGEST_DELAY_US });
+    client.tell(&Request::DeviceReset, &[], false);
+    until(server.handle(), "the request", |stats| stats.server.resets == 1);
+    server.join().unwrap();
+    assert!(client.is_closed());
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    for _ in 0..8 {
+        client.tell(&Request::RegionRead(RegionAccess { offset: 0, region: 1, count: 1 << 20 }), &[], false);
+    }
+    until(server.handle(), "the first of them", |stats| stats.server.requests > 1);
+    server.join().unwrap();
+    assert!(client.is_closed());
 }
 
 #[test]
@@ -122,7 +157,7 @@ fn every_reset_starts_the_gpu_over() {
             client.set_config(0x64, 0);
         },
     ];
-    for (count, (reset, command)) in (1..).zip(resets.iter().zip([2, 0, 0])) {
+    for (count, (reset, command)) in (1..).zip(resets.iter().zip([6, 0, 0])) {
         client.enable();
         client.set_reg(ALARM, 0x60);
         let msi = client.attach(index::irq::MSI);
@@ -132,6 +167,22 @@ fn every_reset_starts_the_gpu_over() {
         assert_eq!(client.reg(ALARM), 0, "reset {count}");
         assert_eq!((server.handle().stats().server.resets, msi.take()), (count, 0));
     }
+}
+
+#[test]
+fn eventfds_and_config_space_outlive_a_reset_of_the_device() {
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    client.enable();
+    let msi = client.attach(index::irq::MSI);
+    client.write(index::region::CONFIG, 0x10, &0xf000_0000_u32.to_le_bytes()).unwrap();
+    client.set_config(0x64, 3);
+    assert_eq!(client.ask(&Request::DeviceReset).error(), None);
+    assert_eq!((client.config(0x12), client.config(0x64) & 3, client.config(4) & 6), (0xf000, 0, 6));
+    for (offset, value) in [(0xb8_1210, u32::MAX), (0xb8_1608, 0xff), (0xb8_1640, 148)] {
+        client.set_reg(offset, value);
+    }
+    assert_eq!(msi.take(), 1);
 }
 
 #[test]

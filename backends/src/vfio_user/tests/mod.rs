@@ -1,3 +1,5 @@
 //! Tests of the codec.
 
 mod golden;
+mod refused;
+mod version_data;

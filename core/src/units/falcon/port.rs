@@ -21,6 +21,8 @@ const BLOCK: u32 = 256;
 const BLOCK_WORDS: usize = (BLOCK / WORD) as usize;
 /// The address bits that every chip's ports have.
 const ADDRESS: u32 = 0xfffc;
+/// Tries before a word that reads differently each time is given up.
+const TRIES: u32 = 4;
 /// Both memories' control registers have these at the same bits.
 const COUNT_WRITES: u32 = NV_PFALCON_FALCON_DMEMC::AINCW::TRUE.value;
 const COUNT_READS: u32 = NV_PFALCON_FALCON_DMEMC::AINCR::TRUE.value;
@@ -39,6 +41,9 @@ pub(super) fn read_dmem<B: Bus>(falcon: Block<'_, B>, offset: u32, into: &mut [u
 
 pub(super) fn write_dmem<B: Bus>(falcon: Block<'_, B>, offset: u32, words: &[u32]) -> Result<(), Error> {
     check(falcon.engine, offset, size_of_val(words), sizes(falcon)?.dmem, WORD)?;
+    if words.is_empty() {
+        return Ok(());
+    }
     let port = dmem(falcon)?;
     port.start(offset | COUNT_WRITES)?;
     port.write(words)?;
@@ -59,6 +64,9 @@ pub(super) fn write_imem<B: Bus>(
 ) -> Result<(), Error> {
     check(falcon.engine, offset, size_of_val(words), sizes(falcon)?.imem, WORD)?;
     check(falcon.engine, offset, 0, u32::MAX, BLOCK)?;
+    if words.is_empty() {
+        return Ok(());
+    }
     let port = imem(falcon)?;
     let secure = if code.secure { NV_PFALCON_FALCON_IMEMC::SECURE::TRUE.value } else { 0 };
     port.start(offset | COUNT_WRITES | secure)?;
@@ -99,24 +107,34 @@ where
     }
 
     fn read(&self, offset: u32, into: &mut [u32]) -> Result<(), Error> {
-        self.start(offset | COUNT_READS)?;
         let len = into.len();
+        if len == 0 {
+            // The end of the memory may be past what the port can address.
+            return Ok(());
+        }
+        self.start(offset | COUNT_READS)?;
         for (at, word) in (offset..).step_by(WORD as usize).zip(&mut *into) {
             *word = self.falcon.io.read_unchecked(self.data)?.get();
-            if *word == u32::MAX || PriKind::of(*word).is_some() {
-                *word = self.read_again(at)?;
+            if is_suspicious(*word) {
+                *word = self.read_again(at, *word)?;
             }
         }
         self.arrived(offset, len)
     }
 
-    /// Any word may be data. One that looks like an error counts only if the device is there and reads it twice.
-    fn read_again(&self, at: u32) -> Result<u32, Error> {
-        self.falcon.io.alive()?;
-        self.start(at | COUNT_READS)?;
-        let word = self.falcon.io.read_unchecked(self.data)?.get();
-        self.falcon.io.alive()?;
-        Ok(word)
+    /// Any word may be data. One that looks like an error counts only if the device is there and reads it twice running.
+    fn read_again(&self, at: u32, first: u32) -> Result<u32, Error> {
+        let mut last = first;
+        for _ in 0..TRIES {
+            self.start(at | COUNT_READS)?;
+            let word = self.falcon.io.read_unchecked(self.data)?.get();
+            self.falcon.io.alive()?;
+            if word == last || !is_suspicious(word) {
+                return Ok(word);
+            }
+            last = word;
+        }
+        Err(Error::Mismatch { register: D::NAME, wrote: first, read: last })
     }
 
     /// Whether the address has counted as many accesses as there were.
@@ -128,4 +146,9 @@ where
         }
         Err(Error::Mismatch { register: C::NAME, wrote: expected, read: control })
     }
+}
+
+/// Whether a word looks like a dead device or a bus error.
+const fn is_suspicious(word: u32) -> bool {
+    word == u32::MAX || PriKind::of(word).is_some()
 }
