@@ -168,8 +168,12 @@ fn what_ctl_refuses() {
     let run =
         nova(&["--format", "json", "sim", "ctl", "--socket", &socket, "block", "0", "3", "--pattern", "1"]);
     let done: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((&done["schema_version"], &done["done"]["do"]), (&1.into(), &"pri-errors".into()), "{done}");
-    assert_eq!(done["done"]["pattern"], 1);
+    assert_eq!(
+        (&done["schema_version"], &done["request"]["do"]),
+        (&1.into(), &"pri-errors".into()),
+        "{done}"
+    );
+    assert_eq!(done["request"]["pattern"], 1);
     server.end();
     fails(&ctl(&["stats"]), 3, "nobody serves a GPU there");
 }
@@ -250,7 +254,7 @@ fn a_server_that_is_no_server_of_devices() {
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\nThis is not what you are looking for.").unwrap();
         // Until it has hung up: closing first might take away what it has not read.
         let _ = stream.read_to_end(&mut Vec::new());

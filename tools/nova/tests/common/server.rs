@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::{Run, command, nova};
 
 /// More than anything takes on a machine that is busy.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A folder whose path leaves room for the name of a socket.
 pub fn folder() -> TempDir {
