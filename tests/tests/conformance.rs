@@ -5,6 +5,7 @@ mod rust_vmm;
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nova_backends::faults::Faults;
 use nova_backends::mmio::Mmio;
@@ -158,7 +159,9 @@ fn every_family_of_simulated_gpus_conforms() {
 }
 
 fn connect(served: &rust_vmm::Served) -> Arc<dyn Device> {
-    Arc::new(UserDevice::connect(served.path(), &Options::default()).expect("connects"))
+    Arc::new(
+        UserDevice::connect(served.path(), &Options { deadline: Duration::from_secs(30) }).expect("connects"),
+    )
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod ours;
 #[path = "vfio_user/rust_vmm.rs"]
 mod rust_vmm;
 
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use nova_core::chip::{Chipset, Family};
 use nova_core::driver::{Gpu, GpuDevice};
 use nova_core::hal::{Clock as _, Nanos};
 use nova_core::lifecycle::{Outside, Session, State};
+use nova_sim_glue::gpu::SimGpu;
 use nova_vfio_glue::device::{Device, Event as Signal, Kind as ErrorKind, Memory, irq, read_config, region};
 use nova_vfio_glue::host::{Event, Plug, Runtime, VfioHost};
 use nova_vfio_glue::user::{Options, UserDevice};
@@ -156,7 +158,7 @@ fn a_server_that_goes_away_is_a_lost_device() {
     device.set_gone();
     until("the removal", || gpu.state() == State::Removed);
     assert!(gpu.is_lost());
-    assert!(session.call(&mut Outside::new(), |cx| Gpu::time(cx)).is_err());
+    assert!(session.call(&mut Outside::new(), Gpu::time).is_err());
     until("the closing", || plug.device().is_err());
     assert_eq!((plug.mapped_memory(), runtime.books().live_registrations()), (0, 0));
     drop(device);
@@ -170,7 +172,7 @@ fn a_gpu_that_falls_off_the_bus_is_found_gone() {
     let plug = runtime.plug(&connect(&served)).expect("a plug");
     let gpu = probe(&plug);
     plug.tend(&gpu);
-    served.gpu.with(|gpu| gpu.unplug());
+    served.gpu.with(SimGpu::unplug);
     // The watchdog finds it.
     until("the removal", || gpu.state() == State::Removed);
     assert!(gpu.is_lost());
@@ -200,7 +202,6 @@ fn the_device_itself_does_what_it_should() {
     device.unmap_dma(0x10_0000, 8192).expect("unmaps");
     assert!(device.unmap_dma(0x10_0000, 8192).is_err(), "twice");
     let signal = Signal::new().expect("an eventfd");
-    use std::os::fd::AsFd as _;
     device.enable_irq(irq::MSI, &[signal.as_fd()]).expect("on");
     served.state.signal(1);
     assert_eq!(signal.take(), 1);

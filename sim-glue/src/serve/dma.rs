@@ -134,11 +134,12 @@ impl ClientMemory {
         Ok(())
     }
 
-    /// Unmaps all ranges inside; gives the bytes.
+    /// Unmaps all ranges inside; gives the bytes. None at all is as good, as it is to VFIO: QEMU unmaps whatever its guest
+    /// has stopped to use.
     ///
     /// # Errors
     ///
-    /// `EINVAL` when a range would be cut in two, or nothing is asked for; `ENOENT` when there is none inside.
+    /// `EINVAL` when a range would be cut in two, or nothing is asked for; nothing is unmapped then.
     pub(super) fn unmap(&self, address: u64, size: u64) -> Result<u64, Errno> {
         let end = address.checked_add(size).filter(|_| size > 0).ok_or(Errno::INVAL)?;
         let mut table = self.lock();
@@ -151,9 +152,6 @@ impl ClientMemory {
                 return Err(Errno::INVAL);
             }
             inside.push(*start);
-        }
-        if inside.is_empty() {
-            return Err(Errno::NOENT);
         }
         let gone = inside.iter().filter_map(|start| table.maps.remove(start));
         let bytes = gone.map(|mapping| mapping.range.size).sum();
@@ -313,4 +311,60 @@ pub(super) fn transfer(len: usize, mut step: impl FnMut(usize) -> Result<usize, 
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{MemfdFlags, memfd_create};
+
+    fn page(number: u64) -> Range {
+        Range { address: number * PAGE, size: PAGE, offset: 0, readable: true, writable: true }
+    }
+
+    #[test]
+    fn a_file_is_kept_once_and_only_while_a_range_is_in_it() {
+        let memory = ClientMemory::default();
+        let fd = memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&fd, PAGE).unwrap();
+        for number in 0..1000 {
+            memory.map(page(number), Some(fd.try_clone().unwrap())).unwrap();
+        }
+        let kept = |memory: &ClientMemory| {
+            memory.lock().files.values().filter(|file| file.strong_count() > 0).count()
+        };
+        assert_eq!(kept(&memory), 1);
+        assert_eq!(memory.unmap(0, 999 * PAGE), Ok(999 * PAGE));
+        assert_eq!(kept(&memory), 1);
+        assert_eq!(memory.unmap(999 * PAGE, PAGE), Ok(PAGE));
+        assert_eq!((kept(&memory), memory.lock().files.len()), (0, 0));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_ranges_and_no_more() {
+        let memory = ClientMemory::default();
+        for number in 0..MOST_MAPS as u64 {
+            memory.map(page(number), None).unwrap();
+        }
+        assert_eq!(memory.map(page(MOST_MAPS as u64), None), Err(Errno::NOSPC));
+        memory.unmap(0, PAGE).unwrap();
+        assert_eq!(memory.map(page(MOST_MAPS as u64), None), Ok(()));
+        assert_eq!(memory.clear(), MOST_MAPS as u64 * PAGE);
+    }
+
+    #[test]
+    fn nothing_goes_round_at_the_end_of_the_address_space() {
+        let memory = ClientMemory::default();
+        memory.set_master(true);
+        let fd = memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&fd, PAGE).unwrap();
+        // The end of a range is a number, so the very last page has none.
+        let last = u64::MAX / PAGE;
+        assert_eq!(memory.map(page(last), Some(fd.try_clone().unwrap())), Err(Errno::INVAL));
+        memory.map(page(last - 1), Some(fd)).unwrap();
+        let end = last * PAGE;
+        assert!(memory.write(end - 4, &[1; 4]).is_ok());
+        assert!(memory.write(end - 4, &[1; 5]).is_err());
+        assert!(memory.read(u64::MAX, &mut [0; 2]).is_err());
+    }
 }

@@ -225,10 +225,12 @@ fn dma_map<'a>(device: &Device, map: DmaMap, fds: Vec<OwnedFd>) -> Result<Reply<
 }
 
 fn dma_unmap<'a>(device: &Device, unmap: DmaUnmap) -> Result<Reply<'a>, Failure> {
+    // The answer repeats the request, except where that has no size.
     let size = if unmap.flags.contains(DmaUnmapFlags::UNMAP_ALL) {
         device.memory().clear()
     } else {
-        device.memory().unmap(unmap.address, unmap.size)?
+        device.memory().unmap(unmap.address, unmap.size)?;
+        unmap.size
     };
     Ok(Reply::DmaUnmap(Some(DmaUnmap { size, ..unmap })))
 }

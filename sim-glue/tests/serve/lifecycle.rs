@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use nova_backends::vfio_user::{Capabilities, Request, Version, index};
 use nova_sim_glue::gpu::Power;
-use nova_sim_glue::serve::{ServeError, ServeOptions, Server};
+use nova_sim_glue::serve::{ServeError, ServeOptions, Server, control};
 
 use crate::client::{Client, serve, serve_with, until};
 
@@ -33,6 +33,41 @@ fn a_socket_is_private_and_gone_with_its_server() {
     assert_eq!(client.reg(0), 0xB720_00A1);
     server.join().unwrap();
     assert!(!path.exists() && client.is_closed());
+}
+
+#[test]
+fn who_leaves_and_comes_back_at_once_is_served() {
+    let (_folder, path) = place();
+    let server = Server::bind(&path, &options("ga102")).unwrap().spawn().unwrap();
+    for round in 0..200 {
+        let mut client = Client::on(UnixStream::connect(&path).unwrap());
+        client.negotiate();
+        assert_eq!(client.reg(ALARM), 0, "round {round}");
+        client.set_reg(ALARM, 0x60);
+        // Something is on its way to the server when it leaves, and something back.
+        client.tell(&Request::DeviceReset, &[], round % 2 == 0);
+    }
+    assert_eq!(server.handle().stats().server.refused, 0);
+}
+
+#[test]
+fn a_server_stops_while_it_holds_an_answer_back_or_nobody_takes_it() {
+    use nova_backends::vfio_user::RegionAccess;
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    server.handle().control(&control::Request::Delay { us: control::LONGEST_DELAY_US });
+    client.tell(&Request::DeviceReset, &[], false);
+    until(server.handle(), "the request", |stats| stats.server.resets == 1);
+    server.join().unwrap();
+    assert!(client.is_closed());
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    for _ in 0..8 {
+        client.tell(&Request::RegionRead(RegionAccess { offset: 0, region: 1, count: 1 << 20 }), &[], false);
+    }
+    until(server.handle(), "the first of them", |stats| stats.server.requests > 1);
+    server.join().unwrap();
+    assert!(client.is_closed());
 }
 
 #[test]

@@ -142,13 +142,13 @@ fn a_server_that_stops_in_the_middle_is_a_lost_device() {
 #[test]
 fn a_server_that_stalls_is_given_up_at_the_deadline() {
     let ours = Ours::start("ga102");
-    let deadline = Duration::from_millis(300);
+    let deadline = Duration::from_secs(1);
     let device = ours.connect(deadline);
     ours.control(&Request::Delay { us: 20_000_000 });
     let start = Instant::now();
     let error = device.read(region::BAR0, 0, &mut [0; 4]).expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(start.elapsed() >= deadline && start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() >= deadline && start.elapsed() < Duration::from_secs(15));
     assert!(device.is_gone());
     ours.control(&Request::Delay { us: 0 });
     drop(device);

@@ -160,7 +160,7 @@ pub trait Device: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// When there are fewer vectors, or the device refuses.
+    /// [`Kind::Unsupported`] when so many cannot be had at this time, though there may be; or the device refuses.
     fn enable_irq(&self, index: u32, events: &[BorrowedFd<'_>]) -> Result<(), Error>;
 
     /// Ends a kind of interrupt.

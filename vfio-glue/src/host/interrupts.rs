@@ -1,7 +1,8 @@
 //! Interrupts: vectors as eventfds, and what a driver holds of one.
 
 use std::fmt;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nova_backends::threads::{Entry, Handle, Kind, Port};
@@ -23,6 +24,8 @@ pub(super) struct Lines {
     /// Which kind, if there is any.
     index: u32,
     vectors: Vec<Arc<Event>>,
+    /// How many of them can be had: what the system has left is known only when they are switched on.
+    available: AtomicU32,
     /// How many a driver has requested.
     requested: Mutex<u32>,
 }
@@ -35,11 +38,11 @@ impl Lines {
         });
         let (index, count) = found.unwrap_or((irq::INTX, 0));
         let vectors = (0..count).map(|_| Event::new().map(Arc::new)).collect::<Result<_, _>>()?;
-        Ok(Self { index, vectors, requested: Mutex::new(0) })
+        Ok(Self { index, vectors, available: AtomicU32::new(count), requested: Mutex::new(0) })
     }
 
     pub(super) fn count(&self) -> u32 {
-        self.vectors.len() as u32
+        self.available.load(Relaxed)
     }
 
     /// Whether it is the pin.
@@ -78,11 +81,24 @@ impl Lines {
             for event in &self.vectors {
                 event.take();
             }
-            let events: Vec<_> = self.vectors.iter().map(|event| event.as_fd()).collect();
-            device.enable_irq(self.index, &events)?;
+            let events = self.vectors.iter().take(self.count() as usize);
+            let events: Vec<_> = events.map(|event| event.as_fd()).collect();
+            self.switch_on(device, &events)?;
         }
         *requested += 1;
         Ok(())
+    }
+
+    /// All of them, or only the first.
+    fn switch_on(&self, device: &dyn Device, events: &[BorrowedFd<'_>]) -> Result<(), Error> {
+        match (device.enable_irq(self.index, events), events.first()) {
+            (Err(_), Some(first)) if events.len() > 1 && !device.is_gone() => {
+                device.enable_irq(self.index, &[*first])?;
+                self.available.store(1, Relaxed);
+                Ok(())
+            }
+            (switched, _) => switched,
+        }
     }
 
     fn release(&self, device: Option<&dyn Device>) {
@@ -124,7 +140,11 @@ impl VfioInterrupt {
         // First the entry, which is held back: no message is lost between.
         let entry = inner.port.register(Kind::Interrupt, vector, callback);
         inner.lines.on(device.as_ref()).map_err(|_| HostError::new(HostErrorKind::Other, WHAT))?;
-        Ok(Self { entry, line: Line(inner.clone()) })
+        let line = Line(inner.clone());
+        if vector >= inner.lines.count() {
+            return Err(HostError::new(HostErrorKind::NoResource, WHAT));
+        }
+        Ok(Self { entry, line })
     }
 }
 

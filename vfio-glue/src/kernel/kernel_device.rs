@@ -81,9 +81,10 @@ impl KernelDevice {
         if self.is_gone() { Err(Error::Gone { what }) } else { Ok(()) }
     }
 
-    fn set_irqs(&self, what: &'static str, mut set: IrqSet) -> Result<(), Error> {
+    /// What the call returns: 0 is success.
+    fn set_irqs(&self, what: &'static str, mut set: IrqSet) -> Result<i32, Error> {
         self.alive(what)?;
-        call(&self.file, &mut set).map_err(|errno| self.access(what, errno)).map(drop)
+        call(&self.file, &mut set).map_err(|errno| self.access(what, errno))
     }
 }
 
@@ -207,22 +208,26 @@ impl Device for KernelDevice {
             return Err(Error::Unsupported { what: "so many vectors" });
         }
         let flags = vfio::VFIO_IRQ_SET_DATA_EVENTFD | vfio::VFIO_IRQ_SET_ACTION_TRIGGER;
-        self.set_irqs(WHAT, IrqSet::new(index, flags, events.len() as u32, events))
+        match self.set_irqs(WHAT, IrqSet::new(index, flags, events.len() as u32, events))? {
+            0 => Ok(()),
+            // So many could be had, and none were switched on.
+            _ => Err(Error::Unsupported { what: "so many vectors" }),
+        }
     }
 
     fn disable_irq(&self, index: u32) -> Result<(), Error> {
         let flags = vfio::VFIO_IRQ_SET_DATA_NONE | vfio::VFIO_IRQ_SET_ACTION_TRIGGER;
-        self.set_irqs("switching interrupts off", IrqSet::new(index, flags, 0, &[]))
+        self.set_irqs("switching interrupts off", IrqSet::new(index, flags, 0, &[])).map(drop)
     }
 
     fn mask_irq(&self, index: u32) -> Result<(), Error> {
         let flags = vfio::VFIO_IRQ_SET_DATA_NONE | vfio::VFIO_IRQ_SET_ACTION_MASK;
-        self.set_irqs("masking an interrupt", IrqSet::new(index, flags, 1, &[]))
+        self.set_irqs("masking an interrupt", IrqSet::new(index, flags, 1, &[])).map(drop)
     }
 
     fn unmask_irq(&self, index: u32) -> Result<(), Error> {
         let flags = vfio::VFIO_IRQ_SET_DATA_NONE | vfio::VFIO_IRQ_SET_ACTION_UNMASK;
-        self.set_irqs("unmasking an interrupt", IrqSet::new(index, flags, 1, &[]))
+        self.set_irqs("unmasking an interrupt", IrqSet::new(index, flags, 1, &[])).map(drop)
     }
 
     fn addresses(&self) -> Vec<RangeInclusive<u64>> {

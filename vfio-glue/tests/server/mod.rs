@@ -14,6 +14,9 @@ use nova_backends::vfio_user::{
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tempfile::TempDir;
 
+/// The index of MSI, which has four vectors; the others have one.
+const MSI: u32 = 1;
+
 /// Size of every region.
 pub const SIZE: u64 = 16 << 20;
 
@@ -113,9 +116,11 @@ fn answer(stream: &mut UnixStream, questions: u32, mut region: impl FnMut(&mut U
                 region(stream, &header, index);
                 continue;
             }
-            Request::DeviceGetIrqInfo { index, .. } => {
-                Reply::DeviceGetIrqInfo(IrqInfo { flags: IrqFlags::EVENTFD, index, count: 1 })
-            }
+            Request::DeviceGetIrqInfo { index, .. } => Reply::DeviceGetIrqInfo(IrqInfo {
+                flags: IrqFlags::EVENTFD,
+                index,
+                count: if index == MSI { 4 } else { 1 },
+            }),
             other => panic!("{other:?}"),
         };
         send(stream, &header, &reply);
