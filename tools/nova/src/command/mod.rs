@@ -1,6 +1,8 @@
 //! The subcommands: one file and one `run` each.
 
+mod bind;
 mod decode;
+mod doctor;
 mod dump;
 mod info;
 mod irq;
@@ -76,6 +78,12 @@ enum Command {
     /// Serve a simulated GPU to another process, and make it misbehave.
     #[command(subcommand)]
     Sim(sim::Command),
+    /// Give a GPU to vfio-pci, so that processes can drive it.
+    Bind(bind::Args),
+    /// Give a GPU back to the driver it had.
+    Unbind(bind::Args),
+    /// Tell what keeps a GPU from being driven, and the command that changes it.
+    Doctor(doctor::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -127,6 +135,9 @@ impl Cli {
             Command::Device(Device::Stress(args)) => stress::run(&args, &mut cx),
             Command::Trace(command) => trace::run(&command, &mut cx),
             Command::Sim(command) => sim::run(&command, &mut cx),
+            Command::Bind(args) => bind::run(bind::Way::There, &args, &mut cx),
+            Command::Unbind(args) => bind::run(bind::Way::Back, &args, &mut cx),
+            Command::Doctor(args) => doctor::run(&args, &mut cx),
         }?;
         cx.out.flush()
     }

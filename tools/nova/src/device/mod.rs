@@ -11,7 +11,7 @@ mod vfio;
 pub(crate) use bus::{AnyBus, BusError};
 pub(crate) use pci::functions;
 pub(crate) use replay::{Cursor, INTERRUPT_MARK, Script};
-pub(crate) use spec::{Spec, quoted};
+pub(crate) use spec::{Spec, address, quoted};
 pub(crate) use trace_file::TraceFile;
 
 use std::sync::Arc;

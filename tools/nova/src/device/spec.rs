@@ -95,7 +95,12 @@ impl FromStr for Spec {
 /// The word behind an address that accepts a device without an IOMMU.
 const NO_IOMMU: &str = "no-iommu";
 
-fn address(text: &str) -> Result<Address> {
+/// A PCI address on the command line.
+///
+/// # Errors
+///
+/// When it is none.
+pub(crate) fn address(text: &str) -> Result<Address> {
     text.parse::<Address>().map_err(|error| Error::usage(error.to_string()).next("nova list"))
 }
 

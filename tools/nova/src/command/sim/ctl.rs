@@ -106,7 +106,7 @@ struct StormArgs {
 struct Done<'a> {
     schema_version: u32,
     control: String,
-    done: &'a Request,
+    request: &'a Request,
 }
 
 /// Asks, and shows the answer.
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         return Ok(());
     }
     let control = path.display().to_string();
-    cx.out.object(&Done { schema_version: SCHEMA_VERSION, control, done: &request })
+    cx.out.object(&Done { schema_version: SCHEMA_VERSION, control, request: &request })
 }
 
 impl Order {

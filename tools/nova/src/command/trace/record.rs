@@ -101,8 +101,13 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let (file, scenario) = (args.output.display().to_string(), args.scenario.to_string());
     if cx.out.is_table() {
         cx.out.line(format_args!("{file}: {accesses} accesses of `{scenario}` on {}", opened.spec));
+        let again = if opened.machine.is_real_time() {
+            "a replay keeps to it until the time of day decides"
+        } else {
+            "run it again with"
+        };
         output::note(format_args!(
-            "look at it with `nova trace show {file}`, run it again with `nova trace replay {file}`"
+            "look at it with `nova trace show {file}`, {again}: `nova trace replay {file}`"
         ));
         return Ok(());
     }

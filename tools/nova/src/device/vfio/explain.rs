@@ -35,8 +35,16 @@ pub(super) fn explain(error: &DeviceError, spec: &Spec) -> Error {
         (Spec::Vfio { address, .. }, DeviceError::NoIommu { .. }) => {
             Error::new(Code::Refused, error.to_string()).next(format!("nova -d vfio:{address},no-iommu info"))
         }
-        (_, DeviceError::NotBound { .. } | DeviceError::NotViable { .. }) => {
-            Error::new(Code::Refused, error.to_string()).next("nova list")
+        (Spec::Vfio { address, .. }, DeviceError::NotBound { .. }) => {
+            Error::new(Code::Refused, error.to_string()).next(format!("sudo nova bind {address}"))
+        }
+        (Spec::Vfio { address, .. }, _) => {
+            let code = if matches!(error, DeviceError::NotViable { .. }) {
+                Code::Refused
+            } else {
+                code(error.kind())
+            };
+            Error::new(code, error.to_string()).next(format!("nova doctor {address}"))
         }
         _ => Error::new(code(error.kind()), error.to_string()).next("nova list"),
     }

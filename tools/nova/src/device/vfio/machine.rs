@@ -43,9 +43,14 @@ impl Plugged {
     ///
     /// When the system has no file descriptor left.
     pub(super) fn new(device: Arc<dyn Device>) -> Result<Arc<Self>, Error> {
+        Self::with_kinds(device, &KINDS)
+    }
+
+    /// One that interrupts by the first of these kinds that it has.
+    fn with_kinds(device: Arc<dyn Device>, kinds: &[u32]) -> Result<Arc<Self>, Error> {
         let usable = |kind: &u32| device.irq(*kind).is_ok_and(|irq| irq.count > 0 && irq.eventfd);
         Ok(Arc::new(Self {
-            kind: KINDS.into_iter().find(usable),
+            kind: kinds.iter().copied().find(usable),
             space: Arc::new(DmaSpace::new(device.as_ref())),
             start: Instant::now(),
             event: Event::new()?,
@@ -206,4 +211,97 @@ pub(super) fn quiet_at_signal(plugged: &Arc<Plugged>) -> Result<()> {
         }
         signals::die_of(signal);
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use nova_core::driver::Gpu;
+    use nova_core::hal::{Clock as _, DmaMemory as _, Nanos};
+    use nova_sim_glue::serve::{Running, ServeOptions, Server};
+    use nova_vfio_glue::user;
+
+    use super::*;
+    use crate::bench::Bench;
+    use crate::device::vfio::Registers;
+    use crate::device::{About, Access, AnyBus, Opened};
+
+    fn serve() -> (tempfile::TempDir, Running, Arc<dyn Device>) {
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let path = folder.path().join("gpu");
+        let running =
+            Server::bind(&path, &ServeOptions::new("ga102".parse().unwrap())).unwrap().spawn().unwrap();
+        let device = user::connect(&path, &user::Options::default()).unwrap();
+        (folder, running, device)
+    }
+
+    fn opened(device: &Arc<dyn Device>, kinds: &[u32]) -> Opened {
+        Opened {
+            spec: "vfio-user:/tmp/gpu".parse().unwrap(),
+            bus: AnyBus::new(Registers::new(device).unwrap()),
+            machine: Plugged::with_kinds(device.clone(), kinds).unwrap(),
+            about: About::default(),
+            access: Access::Full,
+        }
+    }
+
+    /// Raises software interrupts one after the other, each after the one before was served.
+    fn interrupts(bench: &mut Bench, count: u32) {
+        for _ in 0..count {
+            let served = |bench: &mut Bench| bench.call(|cx| Ok(Gpu::intr(cx).counts().served)).unwrap();
+            let before = served(bench);
+            bench.call(Gpu::trigger).unwrap();
+            let end = bench.host.now() + Nanos::from_secs(20);
+            while served(bench) == before {
+                assert!(bench.host.step(end), "the interrupt is not served");
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_interrupt_comes_again_and_again() {
+        let (_folder, running, device) = serve();
+        for (kind, by_wire) in [(irq::MSI, 0), (irq::INTX, 5), (irq::MSI, 5)] {
+            let opened = opened(&device, &[kind]);
+            let mut bench = Bench::probe(&opened).unwrap();
+            interrupts(&mut bench, 5);
+            bench.remove().unwrap();
+            assert_eq!(running.handle().stats().server.intx, by_wire);
+        }
+        drop(device);
+        running.join().unwrap();
+    }
+
+    #[test]
+    fn without_interrupts_there_is_no_vector() {
+        let (_folder, _running, device) = serve();
+        let machine = Plugged::with_kinds(device, &[]).unwrap();
+        assert_eq!(machine.listen(true).unwrap_err().kind, HostErrorKind::NoResource);
+    }
+
+    #[test]
+    fn once_quiet_it_stays_quiet() {
+        let (_folder, running, device) = serve();
+        let machine = Plugged::new(device.clone()).unwrap();
+        machine.listen(true).unwrap();
+        let memory = machine.dma(4096, 47).unwrap().unwrap();
+        assert_eq!((memory.len(), running.handle().stats().dma.maps), (4096, 1));
+        let command = || read_config(device.as_ref(), 4).unwrap() as u16;
+        assert_eq!(command() & command::MASTER, command::MASTER);
+        machine.quiet();
+        assert_eq!((command() & command::MASTER, running.handle().stats().dma.maps), (0, 0));
+        assert!(machine.listen(true).is_err() && machine.dma(4096, 47).unwrap().is_err());
+        assert_eq!(command() & command::MASTER, 0);
+    }
+
+    #[test]
+    fn a_server_that_is_gone_ends_the_sleep_once() {
+        let (_folder, running, device) = serve();
+        let machine = Plugged::new(device.clone()).unwrap();
+        running.join().unwrap();
+        let start = Instant::now();
+        machine.pass(machine.now() + LONGEST_SLEEP);
+        assert!(device.is_gone() && start.elapsed().as_nanos() < LONGEST_SLEEP.into());
+        machine.pass(machine.now() + 1_000_000);
+        assert!(start.elapsed().as_nanos() >= 1_000_000);
+    }
 }
