@@ -190,8 +190,8 @@ mod tests {
                 })
             })
             .collect();
-        let own = threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|own| *own).count();
-        assert!(own <= SLOTS, "{own} threads have a slot");
+        let own = threads.into_iter().map(|thread| thread.join().expect("no panic")).filter(|own| *own);
+        assert!(own.count() <= SLOTS, "more threads than slots have one");
         // They are free again; and the first visit gets a thread its own, for the next one.
         thread::spawn(|| {
             assert!(ThreadPlace::here() >= SLOTS);

@@ -74,7 +74,11 @@ pub const CASES: &[Case] = &[
         "a GPU of every family at once: nova through sysfs says what it says of its simulator",
     ),
     gpus("gpu_vfio", 60, "all of them held through VFIO at once: identity, clock, speed of a read"),
-    gpus("gpu_rebind", 600, "1000 rounds of bind and unbind, each with the GPU opened"),
+    gpus(
+        "gpu_rebind",
+        600,
+        "1000 rounds of bind and unbind on all of them at once, each with the GPU opened",
+    ),
     gpus(
         "gpu_unplug",
         90,
@@ -82,8 +86,13 @@ pub const CASES: &[Case] = &[
     ),
     gpus(
         "gpu_killed",
-        90,
-        "its server killed between reads: all ones and no harm; unplugged, served anew, plugged in",
+        60,
+        "its server killed: nova says that it is gone; unplugged, served anew, plugged in",
+    ),
+    gpus(
+        "gpu_killed_held",
+        400,
+        "the same while VFIO holds it: all ones, the kernel gives up resetting it, back",
     ),
 ];
 

@@ -26,6 +26,7 @@ const RUNS: &[(&str, Run)] = &[
     ("gpu_rebind", gpu::rebind),
     ("gpu_unplug", gpu::unplug),
     ("gpu_killed", gpu::killed),
+    ("gpu_killed_held", gpu::killed_held),
 ];
 
 /// Runs the case `name`.
