@@ -1,6 +1,10 @@
 //! What every bus has to do, whatever is behind it: one suite, run against all of them.
 
+#[path = "vfio_user/rust_vmm.rs"]
+mod rust_vmm;
+
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use nova_backends::faults::Faults;
 use nova_backends::mmio::Mmio;
@@ -11,6 +15,9 @@ use nova_core::bus::{Bus, Io, Offset, WINDOW_SIZE, Word};
 use nova_core::chip::{Chipset, Family};
 use nova_core::regs::pbus::NV_PBUS_SW_SCRATCH as SCRATCH;
 use nova_sim_glue::gpu::{Gpu, SimBus, SimConfig};
+use nova_vfio_glue::bus::{AnyBus, MappedBus, MessageBus};
+use nova_vfio_glue::device::Device;
+use nova_vfio_glue::user::{Options, UserDevice};
 
 /// The storage that every bus under test has: the scratch words.
 const STORAGE: u32 = 0x1400;
@@ -148,4 +155,30 @@ fn every_family_of_simulated_gpus_conforms() {
         let chipset = Chipset::ALL.iter().find(|chip| chip.family() == family).expect("a chip");
         conforms(&SimBus::new(&Gpu::new(SimConfig::new(*chipset))), &[]);
     }
+}
+
+fn connect(served: &rust_vmm::Served) -> Arc<dyn Device> {
+    Arc::new(UserDevice::connect(served.path(), &Options::default()).expect("connects"))
+}
+
+#[test]
+fn a_gpu_of_another_process_conforms() {
+    let served = rust_vmm::Served::start(Chipset::GA102);
+    let device = connect(&served);
+    conforms(&MessageBus::new(device.clone()).expect("a bus"), &[]);
+    conforms(&AnyBus::new(device).expect("a bus"), &[]);
+    served.join();
+}
+
+#[test]
+fn memory_of_another_process_conforms() {
+    let served = rust_vmm::Served::start_mapped(Chipset::GA102);
+    let device = connect(&served);
+    let bus = MappedBus::new(device.clone()).expect("a bus");
+    conforms(&bus, &ENDS);
+    let any = AnyBus::new(device).expect("a bus");
+    assert!(any.is_mapped());
+    conforms(&any, &ENDS);
+    drop((bus, any));
+    served.join();
 }

@@ -1,5 +1,7 @@
 //! nova's driver on a GPU of another process: our vfio-user client, and servers of ours and of others.
 
+#[path = "vfio_user/host.rs"]
+mod host;
 #[path = "vfio_user/ours.rs"]
 mod ours;
 #[path = "vfio_user/rust_vmm.rs"]

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nova_backends::vfio_user::{
-    Command, DmaAccess, Errno, Header, Kind as Type, RegionData, Reply, Request, Version,
+    Capabilities, Command, DmaAccess, Errno, Header, Kind as Type, RegionData, Reply, Request, Version,
 };
-use nova_vfio_glue::device::{Device, Error, Kind, region};
+use nova_vfio_glue::device::{Device, Error, Kind, irq, region};
 use nova_vfio_glue::user::{Options, UserDevice};
 use server::{Scripted, receive, send, welcome};
 
@@ -195,7 +195,7 @@ fn a_handshake_that_is_none_is_refused() {
         (|stream, header| send(stream, &header, &Reply::Error(Errno::EINVAL)), Kind::Other),
         (
             |stream, header| {
-                let version = Version { major: 7, ..Version::new(Default::default()) };
+                let version = Version { major: 7, ..Version::new(Capabilities::default()) };
                 send(stream, &header, &Reply::Version(version));
             },
             Kind::Protocol,
@@ -256,4 +256,97 @@ fn no_server_is_an_error_with_its_path() {
     let path = folder.path().join("nobody");
     let error = UserDevice::connect(&path, &Options::default()).expect_err("nobody");
     assert!(error.to_string().contains("nobody"), "{error}");
+}
+
+/// What can be mapped of BAR0 when the server passes this file with it.
+fn mappable(file: &rustix::fd::OwnedFd, offset: u64) -> Vec<nova_vfio_glue::device::Area> {
+    use nova_backends::vfio_user::{RegionCaps, RegionFlags, RegionInfo};
+    let file = file.try_clone().expect("a descriptor");
+    let server = Scripted::start(move |mut stream| {
+        server::welcome_with(&mut stream, |stream, header, index| {
+            let flags = RegionFlags::READ | RegionFlags::WRITE | RegionFlags::MMAP;
+            let info = RegionInfo::new(index, flags, server::SIZE, offset, RegionCaps::NONE);
+            server::send_with(stream, header, &Reply::DeviceGetRegionInfo(info), &file);
+        });
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let device = connect(&server).expect("connects");
+    let region = device.region(region::BAR0).expect("BAR0");
+    for area in &region.mappable {
+        assert_eq!(device.map(region::BAR0, *area).expect("maps").len() as u64, area.len);
+    }
+    drop(device);
+    server.join();
+    region.mappable
+}
+
+#[test]
+fn a_file_is_mapped_only_if_it_has_the_bytes_for_ever() {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    let file = memfd_create("window", MemfdFlags::ALLOW_SEALING).expect("a file");
+    ftruncate(&file, server::SIZE).expect("its size");
+    assert_eq!(mappable(&file, 0), [], "whoever can shrink it can end this process");
+    fcntl_add_seals(&file, SealFlags::SHRINK).expect("sealed");
+    let whole = nova_vfio_glue::device::Area { offset: 0, len: server::SIZE };
+    assert_eq!(mappable(&file, 0), [whole]);
+    assert_eq!(mappable(&file, 4096), [], "too short by a page");
+    let no_file = std::fs::File::open("/dev/null").expect("a file").into();
+    assert_eq!(mappable(&no_file, 0), [], "not a file with bytes");
+}
+
+#[test]
+fn a_twin_socket_is_attended_while_nobody_asks_anything() {
+    use nova_backends::vfio_user::TwinSocket;
+    use nova_vfio_glue::device::Memory;
+    use nova_vfio_glue::host::{Event, Runtime};
+    use std::sync::{Arc, mpsc};
+    let (ready, wait) = mpsc::channel::<()>();
+    let server = Scripted::start(move |mut stream| {
+        let (header, _) = receive(&mut stream).expect("a version");
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        let twin_socket = TwinSocket { supported: true, fd_index: Some(0) };
+        let version = Version::new(Capabilities { twin_socket, ..Capabilities::default() });
+        server::send_with(&stream, &header, &Reply::Version(version), &theirs);
+        drop(theirs);
+        server::welcome_after_version(&mut stream);
+        for _ in [irq::ERROR, irq::REQUEST] {
+            let (header, _) = receive(&mut stream).expect("an eventfd");
+            send(&mut stream, &header, &Reply::DeviceSetIrqs);
+        }
+        let (header, _) = receive(&mut stream).expect("a mapping");
+        send(&mut stream, &header, &Reply::DmaMap);
+        wait.recv().expect("the reactor watches");
+        let mut ask = |id, request: Request<'_>| {
+            let mut out = [0; 64];
+            let len = request.encode(id, false, &mut out).expect("fits");
+            ours.write_all(&out[..len]).expect("asks");
+            receive(&mut ours).expect("an answer")
+        };
+        let (header, _) = ask(1, Request::DmaWrite { address: 0x10_0004, data: &[1, 2, 3] });
+        assert_eq!((header.id, header.kind), (1, Type::Reply));
+        let (_, body) = ask(2, Request::DmaRead(DmaAccess { address: 0x10_0003, count: 5 }));
+        assert_eq!(body[16..], [0, 1, 2, 3, 0]);
+        let (header, _) = ask(3, Request::DmaRead(DmaAccess { address: 0x10_0ffc, count: 5 }));
+        assert_eq!(header.kind, Type::Error(Errno::EFAULT), "past its end");
+        // Garbage ends it.
+        ours.write_all(&[0xff; 64]).expect("sends");
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let device: Arc<dyn Device> = Arc::new(connect(&server).expect("connects"));
+    let runtime = Runtime::start(1).expect("threads");
+    let plug = runtime.plug(&device).expect("a plug");
+    let (told, events) = mpsc::channel();
+    plug.on_event(move |event| {
+        let _ = told.send(event);
+    });
+    let memory = Arc::new(Memory::new(4096).expect("memory"));
+    device.map_dma(&memory, 0x10_0000).expect("maps");
+    ready.send(()).expect("waits");
+    assert_eq!(events.recv_timeout(GRACE), Ok(Event::Lost));
+    assert!(device.is_gone());
+    let mut bytes = [0; 3];
+    memory.read(4, &mut bytes).expect("reads");
+    assert_eq!(bytes, [1, 2, 3]);
+    drop((device, plug));
+    server.join();
 }

@@ -1,8 +1,10 @@
 //! A simulated GPU behind rust-vmm's server: somebody else's implementation of the protocol.
 #![allow(unreachable_pub, reason = "a module of a test")]
+#![allow(dead_code, reason = "every test uses its part")]
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::{IntoRawFd as _, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,11 +13,13 @@ use std::time::{Duration, Instant};
 use nova_core::bus::{Bus as _, Offset};
 use nova_core::chip::Chipset;
 use nova_sim_glue::gpu::{Board, Effects, Gpu, SimBus, SimConfig};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use tempfile::TempDir;
 use vfio_bindings::bindings::vfio::{
-    VFIO_IRQ_INFO_EVENTFD, VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, vfio_region_info,
+    VFIO_IRQ_INFO_EVENTFD, VFIO_REGION_INFO_FLAG_MMAP, VFIO_REGION_INFO_FLAG_READ,
+    VFIO_REGION_INFO_FLAG_WRITE, vfio_region_info, vfio_region_sparse_mmap_area,
 };
-use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, Server, ServerBackend, ServerRegion};
+use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, Server, ServerBackend, ServerRegion, SparseArea};
 
 const BAR0: u32 = 0;
 const CONFIG: u32 = 7;
@@ -86,6 +90,19 @@ impl Board for Backplane {
 
 impl Served {
     pub fn start(chipset: Chipset) -> Self {
+        Self::start_with(chipset, regions(None))
+    }
+
+    /// One whose BAR0 is plain memory that a client maps.
+    pub fn start_mapped(chipset: Chipset) -> Self {
+        let file = memfd_create("bar0", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).expect("a file");
+        ftruncate(&file, BAR0_SIZE).expect("its size");
+        fcntl_add_seals(&file, SealFlags::SHRINK).expect("sealed");
+        // The server passes it on for as long as it runs, and takes it by number.
+        Self::start_with(chipset, regions(Some(file.into_raw_fd())))
+    }
+
+    fn start_with(chipset: Chipset, regions: Vec<ServerRegion>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("gpu");
         let gpu = Gpu::new(SimConfig::new(chipset));
@@ -96,7 +113,7 @@ impl Served {
             changed: Condvar::new(),
             start: Instant::now(),
         });
-        let server = Server::new(&path, true, irqs(), regions()).expect("a server");
+        let server = Server::new(&path, true, irqs(), regions).expect("a server");
         let mut backend = Backend { bus: SimBus::on(&gpu, Backplane(state.clone())), device: state.clone() };
         let server = thread::spawn(move || {
             // Ends with an error when the client goes in the middle of something.
@@ -151,11 +168,15 @@ fn irqs() -> Vec<IrqInfo> {
     (0..).zip(counts).map(irq).collect()
 }
 
-fn regions() -> Vec<ServerRegion> {
+fn regions(bar0: Option<RawFd>) -> Vec<ServerRegion> {
+    const WHOLE: vfio_region_sparse_mmap_area = vfio_region_sparse_mmap_area { offset: 0, size: BAR0_SIZE };
+    let mapped = |index| bar0.filter(|_| index == BAR0);
     let region = |index| ServerRegion {
         region_info: vfio_region_info {
             argsz: size_of::<vfio_region_info>() as u32,
-            flags: VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
+            flags: VFIO_REGION_INFO_FLAG_READ
+                | VFIO_REGION_INFO_FLAG_WRITE
+                | if mapped(index).is_some() { VFIO_REGION_INFO_FLAG_MMAP } else { 0 },
             index,
             cap_offset: 0,
             size: match index {
@@ -165,8 +186,9 @@ fn regions() -> Vec<ServerRegion> {
             },
             offset: 0,
         },
-        sparse_areas: Vec::new(),
-        mmap_fd: None,
+        // It passes a file only with areas.
+        sparse_areas: mapped(index).map(|_| SparseArea { area: WHOLE }).into_iter().collect(),
+        mmap_fd: mapped(index),
     };
     (0..9).map(region).collect()
 }

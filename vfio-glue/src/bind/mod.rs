@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::sysfs::{Address, Root};
+use record::Before;
 use sys::Function;
 
 /// The driver that devices are given to.
@@ -102,10 +103,10 @@ pub fn unbind(places: &Places, address: Address) -> Result<Moved, BindError> {
     let before = record::read(&places.records, address)?;
     function.release(VFIO_PCI)?;
     match before {
-        // It had none, and is to have none again.
-        Some(None) => function.set_override(None)?,
-        Some(Some(driver)) => restore(&function, Some(&driver))?,
-        None => restore(&function, None)?,
+        // It is to have none again.
+        Before::Nothing => function.set_override(None)?,
+        Before::Driver(driver) => restore(&function, Some(&driver))?,
+        Before::Unknown => restore(&function, None)?,
     }
     record::remove(&places.records, address)?;
     Ok(Moved { address, from, to: function.driver() })

@@ -17,12 +17,23 @@ pub(super) fn write(folder: &Path, address: Address, driver: Option<&str>) -> Re
     fs::rename(&draft, &path).map_err(|error| BindError::file(&path, error))
 }
 
-/// What a function had, if that was written down: perhaps no driver.
-pub(super) fn read(folder: &Path, address: Address) -> Result<Option<Option<String>>, BindError> {
+/// What is known of a function's driver before vfio-pci.
+pub(super) enum Before {
+    /// Nothing was written down.
+    Unknown,
+    /// It had none.
+    Nothing,
+    /// It had this one.
+    Driver(String),
+}
+
+/// What a function had.
+pub(super) fn read(folder: &Path, address: Address) -> Result<Before, BindError> {
     let path = folder.join(address.to_string());
     match fs::read_to_string(&path) {
-        Ok(driver) => Ok(Some(Some(driver.trim().to_owned()).filter(|driver| !driver.is_empty()))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Ok(driver) if driver.trim().is_empty() => Ok(Before::Nothing),
+        Ok(driver) => Ok(Before::Driver(driver.trim().to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Before::Unknown),
         Err(error) => Err(BindError::file(&path, error)),
     }
 }

@@ -84,9 +84,21 @@ pub fn welcome(stream: &mut UnixStream) {
     });
 }
 
+/// The same when the version was answered already.
+pub fn welcome_after_version(stream: &mut UnixStream) {
+    answer(stream, 1 + 9 + 5, |stream, header, index| {
+        let info = RegionInfo::new(index, RegionFlags::READ, SIZE, 0, RegionCaps::NONE);
+        send(stream, header, &Reply::DeviceGetRegionInfo(info));
+    });
+}
+
 /// The same with regions of the test's own.
-pub fn welcome_with(stream: &mut UnixStream, mut region: impl FnMut(&mut UnixStream, &Header, u32)) {
-    for _ in 0..2 + 9 + 5 {
+pub fn welcome_with(stream: &mut UnixStream, region: impl FnMut(&mut UnixStream, &Header, u32)) {
+    answer(stream, 2 + 9 + 5, region);
+}
+
+fn answer(stream: &mut UnixStream, questions: u32, mut region: impl FnMut(&mut UnixStream, &Header, u32)) {
+    for _ in 0..questions {
         let (header, body) = receive(stream).expect("a question");
         let reply = match Request::decode(&header, &body, 0, &Limits::default()).expect("a request") {
             Request::Version(_) => {
