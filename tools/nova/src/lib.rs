@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod host;
 mod output;
 mod scenario;
+mod signals;
 mod stress;
 mod value;
 

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use common::{FakeSys, GPU};
 use serde_json::Value;
@@ -58,4 +59,62 @@ fn what_is_in_the_way_is_named() {
     bytes[0] = 0x86;
     fs::write(&config, &bytes).unwrap();
     assert_eq!(tree.nova(&["-d", DEVICE, "info"]).code, 3);
+}
+
+/// Gives the GPU another driver, as the tree shows it.
+fn set_driver(tree: &FakeSys, name: &str) {
+    let link = tree.folder().join("driver");
+    fs::remove_file(&link).unwrap();
+    symlink(format!("/sys/bus/pci/drivers/{name}"), link).unwrap();
+}
+
+#[test]
+fn one_that_was_given_to_vfio_is_listed_as_such() {
+    let tree = FakeSys::new();
+    for (driver, device) in [("vfio-pci", "vfio"), ("nvgrace_gpu_vfio_pci", "vfio"), ("nouveau", "pci")] {
+        set_driver(&tree, driver);
+        let run = tree.nova(&["list"]);
+        assert!(run.stdout.contains(&format!("\n{device}:{GPU}  10de:2204")), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn binding_says_what_was_and_is() {
+    let tree = FakeSys::new();
+    let run = tree.nova(&["bind", "01:00.0"]);
+    assert_eq!((run.code, run.stdout.as_str()), (5, ""));
+    assert!(run.stderr.ends_with("try: sudo modprobe vfio-pci\n"), "{}", run.stderr);
+    let run = tree.nova(&["unbind", GPU]);
+    assert_eq!((run.code, run.stdout.as_str()), (5, ""));
+    assert!(run.stderr.contains("not bound to vfio-pci but to nouveau"), "{}", run.stderr);
+    set_driver(&tree, "vfio-pci");
+    let run = tree.nova(&["bind", GPU]);
+    assert_eq!((run.code, run.stdout), (0, format!("{GPU}: vfio-pci, as before\n")), "{}", run.stderr);
+    let run = tree.nova(&["--format", "json", "bind", GPU]);
+    let moved: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((&moved["changed"], &moved["to"]), (&false.into(), &"vfio-pci".into()));
+    assert_eq!((tree.nova(&["bind", "02:00.0"]).code, tree.nova(&["unbind", "02:00.0"]).code), (3, 3));
+    assert_eq!(tree.nova(&["bind", "gpu"]).code, 2);
+}
+
+#[test]
+fn the_doctor_names_what_is_in_the_way_and_the_way_out() {
+    let tree = FakeSys::new();
+    let run = tree.nova(&["doctor", GPU]);
+    assert_eq!(run.code, 5);
+    for says in ["is bound to nouveau", &format!("$ sudo nova bind {GPU}"), "$ sudo modprobe vfio-pci"] {
+        assert!(run.stdout.contains(says), "{says}: {}", run.stdout);
+    }
+    assert!(run.stderr.starts_with("nova: ") && run.stderr.contains("; try: "), "{}", run.stderr);
+    assert_eq!(run.stderr.lines().count(), 1);
+    let run = tree.nova(&["--format", "json", "doctor", GPU]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["ready"], false);
+    let findings = report["findings"].as_array().unwrap();
+    let driver = findings.iter().find(|finding| finding["subject"] == "driver").unwrap();
+    assert_eq!(
+        (&driver["severity"], &driver["fix"]),
+        (&"problem".into(), &format!("sudo nova bind {GPU}").into())
+    );
+    assert_eq!(tree.nova(&["doctor", "gpu"]).code, 2);
 }

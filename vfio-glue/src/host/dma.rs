@@ -11,9 +11,9 @@ use crate::device::{Device, Kind, Memory};
 
 const NO_MEMORY: HostError = HostError::new(HostErrorKind::NoMemory, "DMA memory");
 
-/// What one device reaches of our memory.
+/// What one device reaches of our memory: for hosts other than [`VfioHost`](super::VfioHost).
 #[derive(Debug)]
-pub(super) struct Space(Mutex<Mapped>);
+pub struct DmaSpace(Mutex<Mapped>);
 
 #[derive(Debug)]
 struct Mapped {
@@ -22,13 +22,19 @@ struct Mapped {
     pieces: BTreeMap<u64, Arc<Memory>>,
 }
 
-impl Space {
-    pub(super) fn new(device: &dyn Device) -> Self {
+impl DmaSpace {
+    /// The space of a device, with nothing in it.
+    pub fn new(device: &dyn Device) -> Self {
         let addresses = Addresses::new(device.addresses());
         Self(Mutex::new(Mapped { addresses, pieces: BTreeMap::new() }))
     }
 
-    pub(super) fn allocate(
+    /// Memory for the driver and the device, at a bus address below 2^`bits`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory or no room for it, or the device takes none.
+    pub fn allocate(
         self: &Arc<Self>,
         device: &Arc<dyn Device>,
         len: usize,
@@ -54,7 +60,7 @@ impl Space {
     }
 
     /// Takes all memory away from the device. What cannot be taken away stays alive for ever.
-    pub(super) fn isolate(&self, device: &dyn Device) {
+    pub fn isolate(&self, device: &dyn Device) {
         self.lock().pieces.retain(|address, memory| !unmap(device, *address, memory));
     }
 
@@ -90,7 +96,7 @@ fn unmap(device: &dyn Device, address: u64, memory: &Memory) -> bool {
 
 /// Memory shared with a device. The device does not reach it any more when it is freed.
 pub struct VfioDma {
-    space: Arc<Space>,
+    space: Arc<DmaSpace>,
     device: Weak<dyn Device>,
     memory: Arc<Memory>,
     address: u64,

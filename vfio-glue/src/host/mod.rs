@@ -39,7 +39,7 @@ mod reactor;
 mod tend;
 mod vfio_host;
 
-pub use dma::VfioDma;
+pub use dma::{DmaSpace, VfioDma};
 pub use interrupts::VfioInterrupt;
 pub use plug::{Event, Plug};
 pub use vfio_host::VfioHost;

@@ -7,7 +7,7 @@ use nova_backends::threads::Port;
 use nova_core::bus::Bus;
 use rustix::event::epoll::EventFlags;
 
-use super::dma::Space;
+use super::dma::DmaSpace;
 use super::interrupts::Lines;
 use super::reactor::Watch;
 use super::{Runtime, VfioHost};
@@ -39,7 +39,7 @@ pub(super) struct Inner {
     /// `None` once closed.
     device: RwLock<Option<Arc<dyn Device>>>,
     pub(super) lines: Lines,
-    pub(super) space: Arc<Space>,
+    pub(super) space: Arc<DmaSpace>,
     hook: Mutex<Option<Hook>>,
     /// Ended when the device is closed.
     watches: Mutex<Vec<Watch>>,
@@ -51,7 +51,7 @@ impl Plug {
     pub(super) fn new(runtime: &Runtime, device: &Arc<dyn Device>, kinds: &[u32]) -> Result<Self, Error> {
         let port = runtime.threads.port();
         let lines = Lines::new(device.as_ref(), kinds)?;
-        let space = Arc::new(Space::new(device.as_ref()));
+        let space = Arc::new(DmaSpace::new(device.as_ref()));
         let inner = Arc::new(Inner {
             port,
             lines,

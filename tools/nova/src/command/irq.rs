@@ -1,12 +1,13 @@
 //! `nova irq`: interrupt sources and how often they came.
 
 use nova_core::driver::Gpu;
-use nova_core::hal::Nanos;
+use nova_core::hal::{Clock as _, Nanos};
 use nova_core::units::intr::{Counts, Source};
 use serde::Serialize;
 
 use super::{Context, watch};
 use crate::bench::Bench;
+use crate::device::Opened;
 use crate::error::Result;
 use crate::output::{self, SCHEMA_VERSION};
 
@@ -52,6 +53,8 @@ struct Row {
 
 /// How long a software interrupt may take to come round.
 const ROUND: Nanos = Nanos::from_micros(100);
+/// How long one of a device in real time is waited for; that none came, the counts show.
+const PATIENCE: Nanos = Nanos::from_secs(1);
 
 /// Lists the sources, raises interrupts, or watches the counts.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
@@ -60,9 +63,9 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let mut bench = Bench::probe(&opened)?;
     if args.watch.watch {
         let mut triggered = 0_u32;
-        return args.watch.each(cx, |cx, _, pause| {
+        return args.watch.each(opened.machine.as_ref(), cx, |cx, _, pause| {
             bench.run_for(pause);
-            triggered = triggered.saturating_add(trigger(&mut bench, args.trigger.unwrap_or(0))?);
+            triggered = triggered.saturating_add(trigger(&mut bench, &opened, args.trigger.unwrap_or(0))?);
             let irq = gather(&mut bench, cx.device(), triggered)?;
             if cx.out.is_table() {
                 cx.out.line(line(&irq));
@@ -72,7 +75,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             }
         });
     }
-    let triggered = trigger(&mut bench, args.trigger.unwrap_or(0))?;
+    let triggered = trigger(&mut bench, &opened, args.trigger.unwrap_or(0))?;
     let irq = gather(&mut bench, cx.device(), triggered)?;
     bench.remove()?;
     if cx.out.is_table() {
@@ -84,12 +87,21 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
 }
 
 /// Raises so many software interrupts, each after the one before has been served.
-fn trigger(bench: &mut Bench, times: u32) -> Result<u32> {
+fn trigger(bench: &mut Bench, opened: &Opened, times: u32) -> Result<u32> {
     for _ in 0..times {
+        let before = served(bench)?;
         bench.call(Gpu::trigger)?;
         bench.run_for(ROUND);
+        // Real time also passes while nobody runs this process.
+        let end = bench.host.now() + PATIENCE;
+        while opened.machine.is_real_time() && served(bench)? == before && bench.host.step(end) {}
     }
     Ok(times)
+}
+
+/// How many messages the driver has served.
+fn served(bench: &mut Bench) -> Result<u32> {
+    bench.call(|cx| Ok(Gpu::intr(cx).counts().served))
 }
 
 fn gather(bench: &mut Bench, device: &str, triggered: u32) -> Result<Irq> {

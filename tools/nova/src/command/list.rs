@@ -77,7 +77,7 @@ pub(super) fn run(cx: &mut Context) -> Result<()> {
 
 fn pci(function: &Function) -> Pci {
     Pci {
-        device: format!("pci:{}", function.address),
+        device: format!("{}:{}", if is_vfio(function) { "vfio" } else { "pci" }, function.address),
         vendor_id: format!("{:04x}", function.vendor),
         device_id: format!("{:04x}", function.device),
         class: format!("{:06x}", function.class),
@@ -86,6 +86,11 @@ fn pci(function: &Function) -> Pci {
         driver: function.driver.clone(),
         power: function.power.clone(),
     }
+}
+
+/// Whether it was given to userspace, so that it can be driven. Variants of vfio-pci are named after what they are for.
+fn is_vfio(function: &Function) -> bool {
+    function.driver.as_ref().is_some_and(|driver| driver.replace('_', "-").ends_with("vfio-pci"))
 }
 
 fn simulated(chipset: Chipset) -> Simulated {

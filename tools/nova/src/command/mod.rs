@@ -1,11 +1,14 @@
 //! The subcommands: one file and one `run` each.
 
+mod bind;
 mod decode;
+mod doctor;
 mod dump;
 mod info;
 mod irq;
 mod list;
 mod reg;
+mod sim;
 mod stress;
 mod timer;
 mod trace;
@@ -23,7 +26,8 @@ use crate::value;
 #[derive(Debug, Parser)]
 #[command(name = "nova", version, about, max_term_width = 100, after_help = AFTER)]
 pub(crate) struct Cli {
-    /// The device: sim:CHIP, replay:FILE (a trace), or pci:ADDRESS (a real GPU, read-only).
+    /// The device: sim:CHIP, replay:FILE (a trace), pci:ADDRESS (a real GPU, read-only), vfio:ADDRESS[,no-iommu] (one that
+    /// was given to vfio-pci), or vfio-user:SOCKET (one of another process).
     #[arg(short, long, global = true, value_name = "SPEC", env = "NOVA_DEVICE", default_value = "sim:ga102")]
     device: String,
     /// How to print data.
@@ -71,6 +75,15 @@ enum Command {
     /// Record, show and replay register accesses.
     #[command(subcommand)]
     Trace(trace::Command),
+    /// Serve a simulated GPU to another process, and make it misbehave.
+    #[command(subcommand)]
+    Sim(sim::Command),
+    /// Give a GPU to vfio-pci, so that processes can drive it.
+    Bind(bind::Args),
+    /// Give a GPU back to the driver it had.
+    Unbind(bind::Args),
+    /// Tell what keeps a GPU from being driven, and the command that changes it.
+    Doctor(doctor::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,6 +134,10 @@ impl Cli {
             Command::Dump(args) => dump::run(&args, &mut cx),
             Command::Device(Device::Stress(args)) => stress::run(&args, &mut cx),
             Command::Trace(command) => trace::run(&command, &mut cx),
+            Command::Sim(command) => sim::run(&command, &mut cx),
+            Command::Bind(args) => bind::run(bind::Way::There, &args, &mut cx),
+            Command::Unbind(args) => bind::run(bind::Way::Back, &args, &mut cx),
+            Command::Doctor(args) => doctor::run(&args, &mut cx),
         }?;
         cx.out.flush()
     }

@@ -68,8 +68,9 @@ impl Mode {
 
 /// Runs, and reports.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
+    // Before anything is opened: a real device is not touched to be turned down.
+    let config = config(&cx.device().parse()?)?;
     let opened = cx.open()?;
-    let config = config(&opened.spec)?;
     if args.hang_demo {
         return hang::run(config, cx);
     }

@@ -2,7 +2,7 @@
 
 use nova_core::bus::Io;
 use nova_core::driver::Gpu;
-use nova_core::hal::{Clock as _, Nanos};
+use nova_core::hal::Nanos;
 use nova_core::units::pri::Checked;
 use nova_core::units::timer::{self, View};
 use serde::Serialize;
@@ -70,7 +70,7 @@ fn read(opened: &Opened, cx: &mut Context) -> Result<()> {
 fn watch(args: &Args, opened: &Opened, cx: &mut Context) -> Result<()> {
     let mut time = Time::of(opened)?;
     let mut last = None;
-    args.watch.each(cx, |cx, _, pause| {
+    args.watch.each(opened.machine.as_ref(), cx, |cx, _, pause| {
         time.pass(pause);
         let ns = time.read(View::VirtualFunction)?;
         let since = last.replace(ns).map_or(0, |last| ns.saturating_sub(last));
@@ -134,8 +134,15 @@ impl<'a> Time<'a> {
     }
 
     fn pass(&self, span: Nanos) {
-        if let Self::Bound(bench) = self {
-            bench.host.run_until(bench.host.now() + span);
+        match self {
+            Self::Bound(bench) => bench.run_for(span),
+            Self::Bare { opened, .. } => {
+                let machine = &opened.machine;
+                let until = machine.now().saturating_add(span.get());
+                while machine.is_real_time() && machine.now() < until {
+                    machine.pass(until);
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use nova_core::hal::Nanos;
 
 use super::Context;
 use crate::error::Result;
+use crate::host::Machine;
 
 /// How often, and how far apart.
 #[derive(Debug, clap::Args)]
@@ -24,17 +25,20 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Calls `look` with the line's number and the time to let pass before it; prints after each call.
+    /// Calls `look` with the line's number and the time it lets pass on `machine` first; prints after each call.
     pub(super) fn each(
         &self,
+        machine: &dyn Machine,
         cx: &mut Context,
         mut look: impl FnMut(&mut Context, u64, Nanos) -> Result<()>,
     ) -> Result<()> {
         let mut line = 0;
         while self.count.is_none_or(|count| line < count) {
             let pause = if line == 0 { Nanos::ZERO } else { self.interval };
-            // For people; the device's own time passes in `look`.
-            thread::sleep(Duration::from_nanos(pause.get()));
+            if !machine.is_real_time() {
+                // For people; the device's own time passes in `look`.
+                thread::sleep(Duration::from_nanos(pause.get()));
+            }
             look(cx, line, pause)?;
             cx.out.flush()?;
             line += 1;

@@ -6,11 +6,12 @@ mod replay;
 mod sim;
 mod spec;
 mod trace_file;
+mod vfio;
 
 pub(crate) use bus::{AnyBus, BusError};
 pub(crate) use pci::functions;
 pub(crate) use replay::{Cursor, INTERRUPT_MARK, Script};
-pub(crate) use spec::{Spec, quoted};
+pub(crate) use spec::{Spec, address, quoted};
 pub(crate) use trace_file::TraceFile;
 
 use std::sync::Arc;
@@ -86,6 +87,8 @@ impl Opened {
             Spec::Sim(sim) => sim::open(spec.clone(), &sim.spec),
             Spec::Replay(path) => replay::open(spec.clone(), path),
             Spec::Pci(address) => pci::open(spec.clone(), *address),
+            Spec::VfioUser(path) => vfio::connect(spec.clone(), path),
+            Spec::Vfio { address, no_iommu } => vfio::open(spec.clone(), *address, *no_iommu),
         }
     }
 

@@ -75,6 +75,10 @@ impl Machine for RealTime {
         false
     }
 
+    fn is_real_time(&self) -> bool {
+        true
+    }
+
     fn pci_config(&self, offset: u16) -> Option<u32> {
         self.function.config(offset)
     }

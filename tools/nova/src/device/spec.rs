@@ -1,4 +1,4 @@
-//! Device specs: `sim:ga102`, `replay:FILE`, `pci:0000:01:00.0`.
+//! Device specs: `sim:ga102`, `replay:FILE`, `pci:0000:01:00.0`, `vfio:0000:01:00.0`, `vfio-user:PATH`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,8 +17,17 @@ pub(crate) enum Spec {
     Sim(Box<Sim>),
     /// A recorded one.
     Replay(PathBuf),
-    /// A real one.
+    /// A real one, as sysfs shows it.
     Pci(Address),
+    /// One of another process.
+    VfioUser(PathBuf),
+    /// A real one that is ours to drive.
+    Vfio {
+        /// Where it is.
+        address: Address,
+        /// Whether it may be driven without an IOMMU.
+        no_iommu: bool,
+    },
 }
 
 /// A simulated GPU, and how it was asked for.
@@ -35,6 +44,9 @@ impl fmt::Display for Spec {
             Self::Sim(sim) => write!(f, "sim:{}", sim.text),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
             Self::Pci(address) => write!(f, "pci:{address}"),
+            Self::VfioUser(path) => write!(f, "vfio-user:{}", path.display()),
+            Self::Vfio { address, no_iommu: false } => write!(f, "vfio:{address}"),
+            Self::Vfio { address, no_iommu: true } => write!(f, "vfio:{address},{NO_IOMMU}"),
         }
     }
 }
@@ -63,17 +75,43 @@ impl FromStr for Spec {
                 Err(Error::usage("replay: names no file").next("nova -d replay:FILE info"))
             }
             "replay" => Ok(Self::Replay(rest.into())),
-            "pci" => {
-                let address = rest.parse::<Address>();
-                address.map(Self::Pci).map_err(|error| Error::usage(error.to_string()).next("nova list"))
-            }
+            "pci" => address(rest).map(Self::Pci),
+            "vfio-user" if rest.is_empty() => Err(Error::usage("vfio-user: names no socket")
+                .next("nova sim serve --socket PATH, and nova -d vfio-user:PATH info")),
+            "vfio-user" => Ok(Self::VfioUser(rest.into())),
+            "vfio" => vfio(rest),
             _ if Chipset::by_name(kind).is_some() => {
                 Err(Error::usage(format!("{text:?} does not say what kind of device it is"))
                     .next(format!("nova -d sim:{text} info")))
             }
-            _ => Err(Error::usage(format!("{text:?} is no device; it starts with sim:, replay: or pci:"))
-                .next("nova list")),
+            _ => Err(Error::usage(format!(
+                "{text:?} is no device; it starts with sim:, replay:, pci:, vfio: or vfio-user:"
+            ))
+            .next("nova list")),
         }
+    }
+}
+
+/// The word behind an address that accepts a device without an IOMMU.
+const NO_IOMMU: &str = "no-iommu";
+
+/// A PCI address on the command line.
+///
+/// # Errors
+///
+/// When it is none.
+pub(crate) fn address(text: &str) -> Result<Address> {
+    text.parse::<Address>().map_err(|error| Error::usage(error.to_string()).next("nova list"))
+}
+
+fn vfio(text: &str) -> Result<Spec> {
+    let (place, words) = text.split_once(',').map_or((text, None), |(place, words)| (place, Some(words)));
+    let address = address(place)?;
+    match words {
+        None => Ok(Spec::Vfio { address, no_iommu: false }),
+        Some(NO_IOMMU) => Ok(Spec::Vfio { address, no_iommu: true }),
+        Some(other) => Err(Error::usage(format!("vfio: has no key {other:?}; there is only {NO_IOMMU}"))
+            .next(format!("nova -d vfio:{address} info"))),
     }
 }
 
@@ -96,7 +134,16 @@ mod tests {
 
     #[test]
     fn specs_read_and_print_the_same() {
-        for text in ["sim:ga102", "sim:gb202,firewall", "replay:/tmp/a b.trace", "pci:0000:01:00.0"] {
+        let all = [
+            "sim:ga102",
+            "sim:gb202,firewall",
+            "replay:/tmp/a b.trace",
+            "pci:0000:01:00.0",
+            "vfio:0000:01:00.0",
+            "vfio:0000:01:00.0,no-iommu",
+            "vfio-user:/run/user/1000/gpu 0:a,b",
+        ];
+        for text in all {
             assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
         }
         assert_eq!("pci:01:00.0".parse::<Spec>().unwrap().to_string(), "pci:0000:01:00.0");
@@ -109,7 +156,7 @@ mod tests {
         assert!(message("sim:ga105").contains("nova -d sim:ga1"), "{}", message("sim:ga105"));
         assert!(message("sim:voodoo").ends_with("try: nova list"));
         assert!(message("ga102").contains("sim:ga102"));
-        for bad in ["", "sim:", "replay:", "pci:", "usb:1"] {
+        for bad in ["", "sim:", "replay:", "pci:", "usb:1", "vfio:", "vfio:01:00.0,iommu", "vfio-user:"] {
             assert!(bad.parse::<Spec>().is_err(), "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 use nova_core::hal::{Clock as _, DelayedWork, Instant, Interrupt, Registration, Timer, Work};
 
 use super::Local;
+use super::jobs::Kind;
 
 /// A registered callback: which kind, the host's associated types say.
 pub(crate) struct Entry {
@@ -19,8 +20,11 @@ impl Entry {
 impl Registration for Entry {
     fn cancel(&self) {
         // One thread, and not inside a callback: nobody is to be waited for. Dropped without the lock.
-        let callback = self.host.jobs().remove(self.id);
-        drop(callback);
+        let removed = self.host.jobs().remove(self.id);
+        if let Some((Kind::Interrupt, _)) = removed {
+            // Switching off does not fail in a way that anybody could do something about.
+            let _ = self.host.0.machine.listen(false);
+        }
     }
 
     fn replay(&self) {
@@ -37,6 +41,7 @@ impl Drop for Entry {
 impl Interrupt for Entry {
     fn enable(&self) {
         self.host.jobs().enable(self.id, true);
+        self.host.0.machine.handled();
     }
     fn disable(&self) {
         self.host.jobs().enable(self.id, false);

@@ -36,8 +36,8 @@ impl Jobs {
     }
 
     /// Takes a job out. Gives its callback, to be dropped without the lock: it may be the device's last user.
-    pub(super) fn remove(&mut self, id: usize) -> Option<Callback<Handle>> {
-        self.0.get_mut(id)?.take().map(|job| job.callback)
+    pub(super) fn remove(&mut self, id: usize) -> Option<(Kind, Callback<Handle>)> {
+        self.0.get_mut(id)?.take().map(|job| (job.kind, job.callback))
     }
 
     pub(super) fn enable(&mut self, id: usize, enabled: bool) {

@@ -6,17 +6,21 @@
 
 mod entry;
 mod jobs;
+mod shared;
 mod sync;
 
 pub(crate) use entry::Entry;
+pub(crate) use shared::Shared;
 pub(crate) use sync::{Delay, Mutual, Signals};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nova_core::hal::{Callback, Clock, Entrant, Host, HostError, HostErrorKind, Instant, Level, Log};
+use nova_core::hal::{
+    Callback, Clock, Entrant, Host, HostError, HostErrorKind, Instant, Level, Log, Outcome,
+};
 use nova_core::lifecycle::CounterGate;
-use nova_sim_glue::memory::{AddressSpace, DmaBuffer};
+use nova_sim_glue::memory::AddressSpace;
 
 use crate::device::AnyBus;
 use crate::output;
@@ -34,6 +38,26 @@ pub(crate) trait Machine: Send + Sync {
     fn pci_config(&self, _offset: u16) -> Option<u32> {
         None
     }
+    /// Whether its time passes by itself.
+    fn is_real_time(&self) -> bool {
+        false
+    }
+    /// A driver wants interrupts from now on, or no longer.
+    ///
+    /// # Errors
+    ///
+    /// When the device has none.
+    fn listen(&self, _on: bool) -> Result<(), HostError> {
+        Ok(())
+    }
+    /// The interrupt has been handled: the next one may come.
+    fn handled(&self) {}
+    /// Memory that the device reaches; `None` where any will do, because no device looks at it.
+    fn dma(&self, _len: usize, _address_bits: u32) -> Option<Result<Shared, HostError>> {
+        None
+    }
+    /// Keeps the device from all memory.
+    fn isolate(&self) {}
 }
 
 /// A reference to a device, as callbacks keep it.
@@ -93,6 +117,10 @@ impl Local {
                 observer(now);
             }
             let outcome = callback.call();
+            // Of a refused one the source is still up: it is told when the driver enables the interrupt again.
+            if kind == Kind::Interrupt && !matches!(outcome, Outcome::Refused(_)) {
+                self.0.machine.handled();
+            }
             self.jobs().finish(id, outcome);
             return true;
         }
@@ -156,7 +184,7 @@ impl Host for Local {
     type Work = Entry;
     type DelayedWork = Entry;
     type Timer = Entry;
-    type Dma = DmaBuffer;
+    type Dma = Shared;
 
     const KEEP_ROLL: bool = true;
 
@@ -166,7 +194,10 @@ impl Host for Local {
 
     fn interrupt(&self, vector: u32, callback: Callback<Handle>) -> Result<Entry, HostError> {
         match vector {
-            0 => Ok(self.register(Kind::Interrupt, callback)),
+            0 => {
+                self.0.machine.listen(true)?;
+                Ok(self.register(Kind::Interrupt, callback))
+            }
             _ => Err(HostError::new(HostErrorKind::NoResource, "interrupt vector")),
         }
     }
@@ -183,12 +214,14 @@ impl Host for Local {
         Ok(self.register(Kind::Timer, callback))
     }
 
-    fn dma(&self, len: usize, address_bits: u32) -> Result<DmaBuffer, HostError> {
-        self.0.memory.allocate(len, address_bits)
+    fn dma(&self, len: usize, address_bits: u32) -> Result<Shared, HostError> {
+        let of_machine = self.0.machine.dma(len, address_bits);
+        of_machine.unwrap_or_else(|| self.0.memory.allocate(len, address_bits).map(Shared::new))
     }
 
     fn isolate(&self) {
         self.0.memory.isolate(true);
+        self.0.machine.isolate();
     }
 
     fn pci_config(&self, offset: u16) -> Option<u32> {

@@ -1,6 +1,8 @@
 //! Running the tool as a user does.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod server;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Seek as _, SeekFrom, Write as _};

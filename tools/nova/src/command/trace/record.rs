@@ -84,6 +84,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let opened = cx.open()?;
     opened.need_driver("recording")?;
     let chip = opened.identify()?.chipset().to_string().to_ascii_lowercase();
+    drop(opened);
     // Opened anew: looking at it let some of its time pass, and a recording starts at the beginning.
     let opened = cx.open()?;
     let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -100,8 +101,13 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let (file, scenario) = (args.output.display().to_string(), args.scenario.to_string());
     if cx.out.is_table() {
         cx.out.line(format_args!("{file}: {accesses} accesses of `{scenario}` on {}", opened.spec));
+        let again = if opened.machine.is_real_time() {
+            "a replay keeps to it until the time of day decides"
+        } else {
+            "run it again with"
+        };
         output::note(format_args!(
-            "look at it with `nova trace show {file}`, run it again with `nova trace replay {file}`"
+            "look at it with `nova trace show {file}`, {again}: `nova trace replay {file}`"
         ));
         return Ok(());
     }
