@@ -24,7 +24,7 @@ use crate::device::{Device, Error};
 /// How a device is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// How long a server may take to answer.
+    /// How long a server may take to answer. One that stops in the middle of its answer has up to a sixteenth more.
     pub deadline: Duration,
 }
 
