@@ -83,6 +83,9 @@ mod twin {
     mod unit_of_another_device;
     mod unit_without_its_device;
 
+    // Memory that the device has.
+    mod memory_freed_while_the_device_has_it;
+
     // Registers and offsets.
     mod array_without_an_index;
     mod field_of_another_register;

@@ -27,7 +27,8 @@ const FLAVOURS: [[&str; 4]; 2] = [
 ];
 
 /// The feature sets that are checked.
-const FEATURES: [&[&str]; 3] = [&[], &["--no-default-features"], &["--features", "defmt"]];
+const FEATURES: [&[&str]; 3] =
+    [&[], &["--no-default-features"], &["--features", "defmt,nova-backends/vfio-user"]];
 
 /// Checks both crates with the promised compiler.
 pub(crate) fn run(shell: &Shell) -> Result<()> {

@@ -10,12 +10,12 @@ use crate::{rust_src, shell, shell::Shell, workspace};
 /// The targets: 32-bit Arm and RISC-V microcontrollers, and bare x86-64.
 const TARGETS: [&str; 3] = ["thumbv7m-none-eabi", "riscv32imac-unknown-none-elf", "x86_64-unknown-none"];
 
-/// Builds both crates for each of [`TARGETS`], plain and with defmt.
+/// Builds both crates for each of [`TARGETS`], plain and with defmt and the vfio-user codec.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     rust_src::ensure(shell)?;
     for target in TARGETS {
         build(shell, target, &[])?;
-        build(shell, target, &["--features", "defmt"])?;
+        build(shell, target, &["--features", "defmt,nova-backends/vfio-user"])?;
     }
     shell::say(&format!("built for {}, with and without defmt", TARGETS.join(", ")));
     Ok(())

@@ -7,13 +7,13 @@ use crate::{
     sanitize::{self, Sanitizer},
     shell::{self, Shell},
     steps::{self, Show, Step},
-    workspace,
+    vm, workspace,
 };
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std, deny, prove and the sanitizers, and shorten the long
+    /// Leave out the release tests, fuzz targets, MSRV, no_std, deny, the virtual machine, prove and the sanitizers, and shorten the long
     /// property suites.
     #[arg(long)]
     quick: bool,
@@ -59,6 +59,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("no-std", Show::OnFailure, no_std::run),
         Step::new("msrv", Show::OnFailure, msrv::run),
         Step::new("deny", Show::OnFailure, deny::run),
+        Step::new("virtual machine", Show::Always, vm::check),
         Step::new("prove", Show::Always, prove::check),
         Step::new("thread sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Thread)),
         Step::new("address sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Address)),
@@ -68,7 +69,14 @@ fn long_steps() -> Vec<Step> {
 fn clippy_defmt(shell: &Shell) -> Result<()> {
     let mut arguments = vec!["clippy"];
     arguments.extend(workspace::no_std_package_args());
-    arguments.extend(["--all-targets", "--features", "defmt", "--", "-D", "warnings"]);
+    arguments.extend([
+        "--all-targets",
+        "--features",
+        "defmt,nova-backends/vfio-user",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     cargo(shell, &arguments, &[])
 }
 

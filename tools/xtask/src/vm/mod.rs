@@ -117,7 +117,6 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 }
 
 /// Runs every case, for `cargo xtask test`.
-#[expect(dead_code, reason = "cargo xtask test does not call it yet")]
 pub(crate) fn check(shell: &Shell) -> Result<()> {
     let (only, keep) = (Vec::new(), None);
     let machine = Shown::Bench;
