@@ -152,7 +152,8 @@ fn a_storm_does_not_keep_a_command_from_ending() {
 
 #[test]
 fn what_ctl_refuses() {
-    let server = Server::start(&["--chip", "ga102"]);
+    // Shorter than that of `ctl`, which speaks to the wrong socket below.
+    let server = Server::start(&["--chip", "ga102", "--patience", "500ms"]);
     let socket = server.socket();
     let ctl = |args: &[&str]| nova(&[&["sim", "ctl", "--socket", &socket], args].concat());
     fails(&ctl(&["raise", "512"]), 2, "0..=511");
