@@ -17,7 +17,7 @@ use nova_vfio_glue::user::{Options, UserDevice};
 
 use crate::Run;
 use crate::generate::{Source, Store};
-use crate::messages::{LONGEST, MEMORY, command, damage, decisions, near};
+use crate::messages::{LONGEST, MEMORY, command, damage_in_step, decisions, near};
 use crate::process::Watch;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -176,7 +176,7 @@ impl<'a> Hostile<'a> {
         let request = near(store.request(command, &mut source).0, rng);
         let length = request.encode(rng.next() as u16, rng.below(8) == 0, &mut self.buffer).expect("it fits");
         // In the header as well, now and then.
-        damage(&mut self.buffer[..length], rng);
+        damage_in_step(&mut self.buffer[..length], rng);
         self.out.extend_from_slice(&self.buffer[..length]);
     }
 
