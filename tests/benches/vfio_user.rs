@@ -106,9 +106,8 @@ fn print(found: &[Vec<Round>; PAIRS.len()], rounds: usize) {
     println!("Round trip of a 4-byte read of BAR0, {rounds} rounds of {READS} reads of each pair, in us:\n");
     println!("| client | server | fastest | median | 99 % | 99.9 % |\n|---|---|---|---|---|---|");
     for (pair, (client, server)) in PAIRS.iter().enumerate() {
-        let cells: String =
-            (0..COLUMNS.len()).map(|column| format!(" {:.1} |", middle(pair, column))).collect();
-        println!("| {} | {} |{cells}", client.name(), server.name());
+        let cells = cells(|column| format!("{:.1}", middle(pair, column)));
+        println!("| {} | {} | {cells} |", client.name(), server.name());
     }
     println!("\nOurs by theirs, the median of the rounds' ratios:\n");
     println!("| ours by theirs | fastest | median | 99 % | 99.9 % |\n|---|---|---|---|---|");
@@ -116,10 +115,13 @@ fn print(found: &[Vec<Round>; PAIRS.len()], rounds: usize) {
         let ratio = |column: usize| {
             median(found[ours].iter().zip(&found[theirs]).map(|(ours, theirs)| ours[column] / theirs[column]))
         };
-        let cells: String = (0..COLUMNS.len()).map(|column| format!(" {:.2} |", ratio(column))).collect();
-        println!("| {name} |{cells}");
+        println!("| {name} | {} |", cells(|column| format!("{:.2}", ratio(column))));
     }
     println!();
+}
+
+fn cells(cell: impl FnMut(usize) -> String) -> String {
+    (0..COLUMNS.len()).map(cell).collect::<Vec<_>>().join(" | ")
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -15,7 +15,8 @@ const PATTERN: u32 = 0x1234_5678;
 /// A load from a mapping. A symbol of its own, so that its machine code can be looked at.
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn load_of_mapped_bar(bar: &Mapping) -> u32 {
+#[expect(clippy::cast_ptr_alignment, reason = "the start of a page, or of a word")]
+extern "C" fn load_of_mapped_bar(bar: &Mapping) -> u32 {
     // SAFETY: `report` maps more than four bytes, at the start of a page, and the file is sealed against shrinking.
     unsafe { bar.as_ptr().cast::<u32>().read_volatile() }
 }
@@ -53,6 +54,7 @@ pub(crate) fn report(long: bool) {
 
 /// Nanoseconds of a load, in the same code for whatever memory it is.
 #[inline(never)]
+#[expect(clippy::cast_ptr_alignment, reason = "the start of a page, or of a word")]
 fn each(times: u32, from: *const u8) -> f64 {
     let begin = Instant::now();
     for _ in 0..times {

@@ -17,7 +17,7 @@ use nova_vfio_glue::user::{Options, UserDevice};
 
 use crate::Run;
 use crate::generate::{Source, Store};
-use crate::messages::{LONGEST, MEMORY, command, damage, decisions, near};
+use crate::messages::{LONGEST, MEMORY, command, damage_in_step, decisions, near};
 use crate::process::Watch;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -86,7 +86,7 @@ fn use_device(path: &Path, mut rng: Rng, most: u64, sent: &AtomicU64, found: &mu
 
 fn call(device: &UserDevice, memory: &Arc<Memory>, rng: &mut Rng) -> bool {
     let mut data = [0; 64];
-    let data = &mut data[..1 + rng.below(64) as usize];
+    let data = &mut data[..=rng.below(63) as usize];
     let offset = rng.below(SIZE - 64);
     match rng.below(10) {
         0..4 => device.read(region::BAR0, offset, data).is_ok(),
@@ -153,9 +153,9 @@ impl<'a> Hostile<'a> {
         let wrong = self.polite == 0 && self.rng.below(256) == 0;
         self.polite = self.polite.saturating_sub(1);
         if wrong {
-            self.wrong(header, &request)
+            self.wrong(header, &request);
         } else {
-            self.right(header, &request)
+            self.right(header, &request);
         }
         self.sent.fetch_add(messages, Relaxed);
         // A client that has had enough is noticed by reading.
@@ -176,7 +176,7 @@ impl<'a> Hostile<'a> {
         let request = near(store.request(command, &mut source).0, rng);
         let length = request.encode(rng.next() as u16, rng.below(8) == 0, &mut self.buffer).expect("it fits");
         // In the header as well, now and then.
-        damage(&mut self.buffer[..length], rng);
+        damage_in_step(&mut self.buffer[..length], rng);
         self.out.extend_from_slice(&self.buffer[..length]);
     }
 

@@ -69,3 +69,11 @@ pub(crate) fn damage(message: &mut [u8], rng: &mut Rng) -> bool {
     }
     true
 }
+
+/// The same, but the message stays as long as it says: whoever waits for the rest of one waits until its deadline.
+pub(crate) fn damage_in_step(message: &mut [u8], rng: &mut Rng) {
+    const SIZE: std::ops::Range<usize> = 4..8;
+    let size: [u8; 4] = std::array::from_fn(|byte| message[SIZE.start + byte]);
+    damage(message, rng);
+    message[SIZE].copy_from_slice(&size);
+}

@@ -22,7 +22,7 @@ use crate::messages::{LONGEST, command, damage, decisions, near};
 use crate::process::Watch;
 
 /// Longer than anything takes that does not hang.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// Messages on one connection, and bytes in a write.
 const MESSAGES: u64 = 5000;
 const BATCH: usize = 16 << 10;
