@@ -41,6 +41,11 @@ fn is_alone(name: &str) -> bool {
     env::var_os(CASE).is_some_and(|case| case == name)
 }
 
+/// A gate that was never opened.
+fn new() -> OneLane {
+    OneLane::NEW
+}
+
 /// A gate works: who is inside is found, and nobody is found when all have left.
 fn works(gate: &OneLane) {
     gate.open();
@@ -60,7 +65,7 @@ fn a_process_without_the_barrier_fences() {
     }
     refuse_membarrier(libc::EPERM);
     assert_eq!(mode(), Mode::Fence(Reason::Refused(libc::EPERM)));
-    works(&OneLane::NEW);
+    works(&new());
 }
 
 #[test]
@@ -71,7 +76,7 @@ fn a_kernel_without_the_call_is_told_apart() {
     }
     refuse_membarrier(libc::ENOSYS);
     assert_eq!(mode(), Mode::Fence(Reason::Absent));
-    works(&OneLane::NEW);
+    works(&new());
 }
 
 #[test]
@@ -81,7 +86,7 @@ fn l03_a_barrier_that_fails_later_keeps_the_gate_busy() {
         return alone(NAME);
     }
     assert_eq!(mode(), Mode::Membarrier, "the rest needs a kernel that has it");
-    let gate = OneLane::NEW;
+    let gate = new();
     works(&gate);
     gate.open();
     refuse_membarrier(libc::EPERM);
@@ -90,5 +95,5 @@ fn l03_a_barrier_that_fails_later_keeps_the_gate_busy() {
     assert_eq!(gate.busy(0), Some(0));
     // Gates that are opened from now on fence.
     assert_eq!(mode(), Mode::Fence(Reason::Refused(libc::EPERM)));
-    works(&OneLane::NEW);
+    works(&new());
 }
