@@ -94,6 +94,21 @@ pub const CASES: &[Case] = &[
         400,
         "the same while VFIO holds it: all ones, the kernel gives up resetting it, back",
     ),
+    gpus(
+        "gpu_info_cli",
+        90,
+        "`nova -d vfio:ADDRESS` prints what `nova -d sim:CHIP` prints: info, timer --alarm",
+    ),
+    gpus(
+        "gpu_timer",
+        120,
+        "nova's driver: time, waits, alarms by MSI, alarms that are late or pass while they are set",
+    ),
+    gpus(
+        "gpu_dma",
+        90,
+        "nova's driver: memory mapped, read and written by the GPU, unmapped, a fault after that",
+    ),
 ];
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ pub(super) fn killed_held() -> Result<()> {
     let (chip, expected) = ("tu102", boot_0("tu102")?);
     let mut control = Control::open()?;
     let (function, device) = open(chip)?;
-    function.reset_by_flr_only()?;
+    function.reset_by("flr")?;
     ensure!(device.read(BOOT_0) == expected, "BOOT_0 is wrong before the server is killed");
     control.ask("kill_server", chip)?;
     let mut seen = 0;
@@ -208,7 +208,7 @@ pub(super) fn killed_held() -> Result<()> {
 }
 
 /// Takes out the GPU whose server was killed, and puts in one with a new server.
-fn replace(control: &mut Control, chip: &str) -> Result<Function> {
+pub(super) fn replace(control: &mut Control, chip: &str) -> Result<Function> {
     control.ask("unplug", chip)?;
     Function::wait(chip, false)?;
     control.ask("await_unplugged", chip)?;
