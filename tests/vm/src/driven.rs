@@ -36,6 +36,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// A GPU held by nova, bound or not.
 pub(crate) struct Driven {
+    name: String,
     pub(crate) function: Function,
     pub(crate) runtime: Runtime,
     pub(crate) plug: Plug,
@@ -64,7 +65,12 @@ impl Driven {
         let plug = runtime.plug(&device)?;
         let gpu = Arc::new(OnVfio::new());
         plug.tend(&gpu);
-        Ok(Self { function, runtime: runtime.clone(), plug, gpu })
+        Ok(Self { name: chip.to_owned(), function, runtime: runtime.clone(), plug, gpu })
+    }
+
+    /// What the host calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn probe(&self) -> Result<()> {

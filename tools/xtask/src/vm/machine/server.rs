@@ -73,8 +73,7 @@ impl Server {
     pub(super) fn ctl(&self, words: &[&str]) -> Result<String> {
         let mut command = bound_to_us(&self.program);
         command.args(["--format", "json", "sim", "ctl", "--socket"]).arg(&self.socket).args(words);
-        let output =
-            command.output().with_context(|| format!("cannot start {}", self.program.display()))?;
+        let output = command.output().with_context(|| format!("cannot start {}", self.program.display()))?;
         if !output.status.success() {
             bail!("sim ctl {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
         }
