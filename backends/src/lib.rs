@@ -7,7 +7,7 @@
 //! | [`record`] | decorator: every access goes to a [`Sink`](record::Sink) as well |
 //! | [`replay`] | a bus that answers from a recorded trace and checks that the driver does the same again |
 //! | [`trace`] | the text forms of a trace: nova's own, and Linux mmiotrace |
-//! | [`conformance`] | suites for what a host brings: a gate keeps its promises |
+//! | [`conformance`] | suites for what a host brings: a gate and a bus keep their promises |
 //! | [`gate`] | a gate without atomic instructions at its entry; with the feature `std` one for a process |
 //! | `threads` | with the feature `std`: what every host on real threads shares |
 //! | `vfio_user` | with the feature `vfio-user`: the messages of the vfio-user protocol, read and written in place |

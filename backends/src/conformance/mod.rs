@@ -1,5 +1,6 @@
 //! Suites that a host runs on what it brings.
 
+pub mod bus;
 pub mod gate;
 
 use core::fmt;

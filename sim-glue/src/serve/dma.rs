@@ -141,7 +141,12 @@ impl ClientMemory {
     ///
     /// `EINVAL` when a range would be cut in two, or nothing is asked for; nothing is unmapped then.
     pub(super) fn unmap(&self, address: u64, size: u64) -> Result<u64, Errno> {
-        let end = address.checked_add(size).filter(|_| size > 0).ok_or(Errno::INVAL)?;
+        let end = match address.overflowing_add(size) {
+            (end, false) if size > 0 => end,
+            // All that is left of the address space, as QEMU asks for it; no range reaches its last page.
+            (0, true) => u64::MAX,
+            _ => return Err(Errno::INVAL),
+        };
         let mut table = self.lock();
         let mut inside = Vec::new();
         for (start, mapping) in table.maps.range(..end).rev() {
@@ -350,6 +355,19 @@ mod tests {
         memory.unmap(0, PAGE).unwrap();
         assert_eq!(memory.map(page(MOST_MAPS as u64), None), Ok(()));
         assert_eq!(memory.clear(), MOST_MAPS as u64 * PAGE);
+    }
+
+    #[test]
+    fn all_that_is_left_of_the_address_space_can_be_unmapped() {
+        let memory = ClientMemory::default();
+        let from = 1 << 32;
+        for number in [3, from / PAGE, u64::MAX / PAGE - 1] {
+            memory.map(page(number), None).unwrap();
+        }
+        assert_eq!(memory.unmap(from, 0_u64.wrapping_sub(from)), Ok(2 * PAGE));
+        assert_eq!(memory.unmap(from, 0_u64.wrapping_sub(from) + 1), Err(Errno::INVAL));
+        assert_eq!(memory.unmap(0, 0), Err(Errno::INVAL));
+        assert_eq!(memory.clear(), PAGE);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub const CASES: &[Case] = &[
     gpus(
         "gpu_rebind",
         600,
-        "1000 rounds of bind and unbind on all of them at once, each with the GPU opened",
+        "1000 rounds of bind and unbind on all of them at once, each with the GPU opened by our code",
     ),
     gpus(
         "gpu_unplug",
@@ -92,8 +92,50 @@ pub const CASES: &[Case] = &[
     gpus(
         "gpu_killed_held",
         400,
-        "the same while VFIO holds it: all ones, the kernel gives up resetting it, back",
+        "the same in the middle of a wait of nova: it ends, the kernel gives up resetting the GPU, back",
     ),
+    gpus(
+        "gpu_info_cli",
+        90,
+        "`nova -d vfio:ADDRESS` prints what `nova -d sim:CHIP` prints: info, timer --alarm",
+    ),
+    gpus(
+        "gpu_timer",
+        120,
+        "nova's driver: time, waits, alarms by MSI, alarms that are late or pass while they are set",
+    ),
+    gpus(
+        "gpu_dma",
+        90,
+        "nova's driver: memory mapped, read and written by the GPU, unmapped, a fault after that",
+    ),
+    gpus(
+        "gpu_buses",
+        60,
+        "the suite that every bus passes, and identification, on BAR0 of a GPU of every family",
+    ),
+    gpus(
+        "gpu_pair",
+        90,
+        "nova on two GPUs of different families at once; one goes on while the other is removed",
+    ),
+    gpus(
+        "gpu_resets",
+        240,
+        "every reset that the kernel knows, through VFIO and sysfs: registers as new, nova binds",
+    ),
+    gpus(
+        "gpu_request",
+        120,
+        "orderly unplug while nova's work runs and an alarm waits: asked, removed, closed, gone, back",
+    ),
+    gpus(
+        "gpu_surprise_wait",
+        120,
+        "a GPU falls off the bus while nova waits: every wait says so, remove ends, back",
+    ),
+    gpus("gpu_surprise_irq", 120, "the same in the middle of a storm of interrupts, with a handler inside"),
+    gpus("gpu_surprise_remove", 120, "the same in the middle of remove"),
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod cases;
 mod control;
+mod driven;
 mod init;
 mod pci;
 mod vfio;

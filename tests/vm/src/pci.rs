@@ -125,9 +125,26 @@ impl Function {
         self.write("enable", "1")
     }
 
-    /// Has the kernel reset it by function level reset, or not by itself.
-    pub(crate) fn reset_by_flr_only(&self) -> Result<()> {
-        self.write("reset_method", "flr")
+    /// The ways in which the kernel can reset it.
+    pub(crate) fn reset_methods(&self) -> Result<Vec<String>> {
+        Ok(self.read("reset_method")?.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Has the kernel reset it in this way only, or in all that there are: `default`.
+    pub(crate) fn reset_by(&self, method: &str) -> Result<()> {
+        self.write("reset_method", method)
+    }
+
+    /// Has the kernel reset it now; nobody may hold it.
+    pub(crate) fn reset(&self) -> Result<()> {
+        self.write("reset", "1")
+    }
+
+    /// Whether it may access memory.
+    pub(crate) fn is_bus_master(&self) -> Result<bool> {
+        let path = self.folder().join("config");
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(bytes.get(4).context("no config space")? & 0x04 != 0)
     }
 
     /// Unbinds whatever is bound, and forgets the override.

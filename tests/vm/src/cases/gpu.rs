@@ -1,31 +1,29 @@
 //! Simulated GPUs as PCI devices.
 
 use std::{
+    os::fd::AsFd as _,
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use nova_vfio_glue::device::{Device as OurDevice, Event, change_command, command, irq, region};
 use nova_vm_tests::CHIPS;
 use serde_json::Value;
 
 use super::unplug;
-use crate::{
-    control::Control,
-    pci::Function,
-    vfio::{Device, Irq},
-};
+use crate::{control::Control, driven, pci::Function, vfio::Device};
 
 /// NV_PMC_BOOT_0, which identifies the chip.
 const BOOT_0: u64 = 0;
 
 /// NV_PTIMER_TIME_0 and TIME_1: the clock in ns, the low word's five lowest bits are zero.
 const TIME: [u64; 2] = [0x9400, 0x9410];
-
-/// What a GPU that is gone reads as.
-const ONES: u32 = 0xffff_ffff;
 
 /// What `nova info` says of both a GPU and its simulator.
 const SAME: [&str; 8] =
@@ -140,16 +138,25 @@ fn rebind_while(chip: &str, next_round: impl Fn() -> Option<u32>) -> Result<u32>
     let mut count = 0;
     while let Some(round) = next_round() {
         function.bind_vfio()?;
-        let device = Device::open(&function)?;
-        let seen = device.read(BOOT_0);
+        let (seen, _event, device) = identify(chip)?;
         ensure!(seen == expected, "BOOT_0 of {chip} is {seen:08x} in round {round}");
-        device.listen(Irq::Msi)?;
         drop(device);
         function.unbind()?;
         ensure!(function.driver().is_none(), "{chip} is still bound in round {round}");
         count += 1;
     }
     Ok(count)
+}
+
+/// Opens the GPU by our own code: its BOOT_0, with its MSI on.
+fn identify(chip: &str) -> Result<(u32, Event, Arc<dyn OurDevice>)> {
+    let (_, device) = driven::open(chip)?;
+    change_command(device.as_ref(), 0, command::MEMORY | command::MASTER)?;
+    let mut boot_0 = [0; 4];
+    device.read(region::BAR0, BOOT_0, &mut boot_0)?;
+    let event = Event::new()?;
+    device.enable_irq(irq::MSI, &[event.as_fd()])?;
+    Ok((u32::from_le_bytes(boot_0), event, device))
 }
 
 pub(super) fn unplug() -> Result<()> {
@@ -186,29 +193,8 @@ pub(super) fn killed() -> Result<()> {
     Ok(())
 }
 
-/// VFIO holds the GPU when its server dies. Closing it takes as long as the kernel is willing to wait for a device to
-/// come back after a reset of its bus: more than a minute, and twice that if the device's own reset may be one, too.
-pub(super) fn killed_held() -> Result<()> {
-    let (chip, expected) = ("tu102", boot_0("tu102")?);
-    let mut control = Control::open()?;
-    let (function, device) = open(chip)?;
-    function.reset_by_flr_only()?;
-    ensure!(device.read(BOOT_0) == expected, "BOOT_0 is wrong before the server is killed");
-    control.ask("kill_server", chip)?;
-    let mut seen = 0;
-    let stalled = timed(|| seen = device.read(BOOT_0));
-    ensure!(seen == ONES, "a GPU whose server is gone reads as {seen:08x}");
-    let closed = timed(|| drop(device));
-    replace(&mut control, chip)?;
-    let (_, device) = open(chip)?;
-    let seen = device.read(BOOT_0);
-    ensure!(seen == expected, "BOOT_0 is {seen:08x} after the server was started anew");
-    println!("a read took {} us after the kill, close {:.0} s", stalled.as_micros(), closed.as_secs_f64());
-    Ok(())
-}
-
 /// Takes out the GPU whose server was killed, and puts in one with a new server.
-fn replace(control: &mut Control, chip: &str) -> Result<Function> {
+pub(super) fn replace(control: &mut Control, chip: &str) -> Result<Function> {
     control.ask("unplug", chip)?;
     Function::wait(chip, false)?;
     control.ask("await_unplugged", chip)?;

@@ -1,11 +1,20 @@
 //! The guest's half of each case.
 
 mod bench;
+mod cli;
+mod conform;
+mod dma;
 mod edu;
 mod gpu;
+mod pair;
+mod reset;
+mod surprise;
+mod timer;
 mod unplug;
 
 use anyhow::{Context, Result};
+
+use crate::control::Control;
 
 /// A case: prints what it has measured, fails with what is wrong.
 type Run = fn() -> Result<()>;
@@ -26,7 +35,17 @@ const RUNS: &[(&str, Run)] = &[
     ("gpu_rebind", gpu::rebind),
     ("gpu_unplug", gpu::unplug),
     ("gpu_killed", gpu::killed),
-    ("gpu_killed_held", gpu::killed_held),
+    ("gpu_killed_held", surprise::killed_held),
+    ("gpu_info_cli", cli::info),
+    ("gpu_timer", timer::timer),
+    ("gpu_dma", dma::dma),
+    ("gpu_buses", conform::buses),
+    ("gpu_pair", pair::pair),
+    ("gpu_resets", reset::resets),
+    ("gpu_request", surprise::request),
+    ("gpu_surprise_wait", surprise::wait),
+    ("gpu_surprise_irq", surprise::irq),
+    ("gpu_surprise_remove", surprise::remove),
 ];
 
 /// Runs the case `name`.
@@ -34,6 +53,14 @@ pub(crate) fn run(name: &str) -> Result<()> {
     let found = RUNS.iter().find(|(known, _)| *known == name);
     let (_, run) = found.with_context(|| format!("the guest has no case {name}"))?;
     run()
+}
+
+/// What the server of `chip` has counted as `name` among its `group`.
+fn count(control: &mut Control, chip: &str, group: &str, name: &str) -> Result<u64> {
+    let text = control.ask("ctl stats", chip)?;
+    let stats: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("statistics '{text}'"))?;
+    stats[group][name].as_u64().with_context(|| format!("no {group} {name} in '{text}'"))
 }
 
 #[cfg(test)]

@@ -170,6 +170,10 @@ impl Machine {
             "await_unplugged" => self.qmp.wait_deleted(device.name, Duration::from_secs(20))?,
             "kill_server" => self.server(target)?.kill()?,
             "start_server" => self.server(target)?.start()?,
+            _ if step.starts_with("ctl ") => {
+                let words: Vec<_> = step.split_whitespace().skip(1).collect();
+                return self.server(target)?.ctl(&words);
+            }
             _ => bail!("the host has no step {step}"),
         }
         Ok(String::new())

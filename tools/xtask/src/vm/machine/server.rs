@@ -68,6 +68,18 @@ impl Server {
         Ok(())
     }
 
+    /// Asks it for a fault, or for what it has counted, as `program sim ctl --socket SOCKET words` does; what that prints as
+    /// JSON, in one line. The program has a deadline of its own.
+    pub(super) fn ctl(&self, words: &[&str]) -> Result<String> {
+        let mut command = bound_to_us(&self.program);
+        command.args(["--format", "json", "sim", "ctl", "--socket"]).arg(&self.socket).args(words);
+        let output = command.output().with_context(|| format!("cannot start {}", self.program.display()))?;
+        if !output.status.success() {
+            bail!("sim ctl {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// Kills it as a crash would: without a word.
     pub(super) fn kill(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { bail!("no server runs on {}", self.socket.display()) };
@@ -137,5 +149,14 @@ Num       RefCount Protocol Flags    Type St Inode Path
         let error = server.start().unwrap_err().to_string();
         assert!(error.contains("exit status: 3"), "{error}");
         assert_eq!(fs::read_to_string(log).unwrap(), "no chip\n");
+    }
+
+    #[test]
+    fn an_order_is_given_to_the_program_and_its_refusal_is_told() {
+        let server = |program| Server::new(Path::new(program), &[], "/run/s".into(), "/run/log".into());
+        let words = server("echo").ctl(&["delay", "5ms"]).unwrap();
+        assert_eq!(words, "--format json sim ctl --socket /run/s delay 5ms");
+        let error = server("false").ctl(&["stats"]).unwrap_err().to_string();
+        assert!(error.contains("sim ctl stats"), "{error}");
     }
 }

@@ -1,0 +1,31 @@
+//! The suite that every bus passes, on BAR0 of GPUs behind VFIO.
+
+use anyhow::{Context, Result, ensure};
+use nova_backends::conformance::bus as suite;
+use nova_core::{bus::Io, chip::Chip};
+use nova_vfio_glue::{
+    bus::{AnyBus, MessageBus},
+    device::{change_command, command},
+};
+use nova_vm_tests::CHIPS;
+
+use crate::driven;
+
+/// On a GPU of every family; and it is identified as the chip that it is a model of.
+pub(super) fn buses() -> Result<()> {
+    let mut mapped = 0;
+    for chip in CHIPS {
+        let (_, device) = driven::open(chip)?;
+        change_command(device.as_ref(), 0, command::MEMORY)?;
+        let messages = MessageBus::new(device.clone())?;
+        suite::run(&messages, &[]).with_context(|| format!("{chip} by single accesses"))?;
+        let any = AnyBus::new(device)?;
+        suite::run(&any, &[]).with_context(|| chip.to_owned())?;
+        mapped += u32::from(any.is_mapped());
+        let identified = Chip::identify(Io::new(&any)).with_context(|| chip.to_owned())?;
+        let name = identified.chipset().to_string();
+        ensure!(name.eq_ignore_ascii_case(chip), "{chip} is identified as {name}");
+    }
+    println!("{} GPUs, BAR0 of {mapped} mapped", CHIPS.len());
+    Ok(())
+}
