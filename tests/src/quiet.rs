@@ -4,7 +4,7 @@ use std::fmt;
 
 use nova_core::hal::{Callback, Clock, Host, HostError, Instant, Level, Log};
 
-/// The host `H`, without a roll, and with the defaults for everything that a host need not give.
+/// The host `H`, without a roll, and with the defaults for all but isolation that a host need not give.
 pub struct Quiet<H>(pub H);
 
 impl<H: Clock> Clock for Quiet<H> {
@@ -49,5 +49,8 @@ impl<H: Host> Host for Quiet<H> {
     }
     fn dma(&self, len: usize, address_bits: u32) -> Result<H::Dma, HostError> {
         self.0.dma(len, address_bits)
+    }
+    fn isolate(&self) {
+        self.0.isolate();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use nova_core::bus::{Bus, Condition, Io, Offset};
 use nova_core::chip::Chipset;
-use nova_core::hal::{Clock as _, Entrant, Level, Nanos, Rearm};
+use nova_core::hal::{Clock as _, DmaMemory as _, Entrant, Level, Nanos, Rearm};
 use nova_core::lifecycle::{
     Bound, BusOf, ChildEntry, Device, Driver, Outside, ProbeError, Probing, RegisterError, Removing, Session,
     SessionEntry, Starting, Step, TimerEntry, WorkEntry,
@@ -88,6 +88,9 @@ impl Driver for Small {
     type Error = ToyError;
 
     fn attach(io: Io<'_, BusOf<Self>>, _: &Quiet<WorldHost<Slot>>) -> Result<Self, ToyError> {
+        if io.bus().condition() == Condition::Gone {
+            return Err(ToyError::Gone);
+        }
         Ok(Self { diary: io.bus().diary.clone(), probe: io.bus().probe })
     }
 
@@ -103,6 +106,7 @@ impl Driver for Small {
 /// A device with room for two, and what is around it.
 struct Rig {
     world: World,
+    gpu: Gpu,
     device: Arc<Device<Small, 2>>,
     diary: Diary,
     gone: Arc<AtomicBool>,
@@ -110,11 +114,17 @@ struct Rig {
 
 impl Rig {
     fn new(seed: u64) -> Self {
-        Self { world: World::new(seed), device: Arc::default(), diary: Arc::default(), gone: Arc::default() }
+        Self {
+            world: World::new(seed),
+            gpu: Gpu::new(SimConfig::new(Chipset::GA102)),
+            device: Arc::default(),
+            diary: Arc::default(),
+            gone: Arc::default(),
+        }
     }
 
     fn probe(&self, probe: Probe) -> Result<(), ProbeError<ToyError>> {
-        let (host, _) = self.world.attach(&Gpu::new(SimConfig::new(Chipset::GA102)));
+        let (host, _) = self.world.attach(&self.gpu);
         let bus = Slot { diary: self.diary.clone(), gone: self.gone.clone(), probe };
         let handle: Arc<dyn Entrant> = self.device.clone();
         self.device.probe(&mut Outside::new(), handle, Quiet(host), bus)
@@ -231,4 +241,14 @@ fn a_timer_that_is_taken_back_does_not_fire() {
         rig.world.run_for(Nanos::from_millis(1));
         assert_eq!(rig.read(), if taken_back { &[][..] } else { &["timer"][..] });
     }
+}
+
+#[test]
+fn l01_a_device_that_is_not_attached_does_not_reach_memory() {
+    let rig = Rig::new(9);
+    rig.gone.store(true, Ordering::Relaxed);
+    assert!(rig.probe(|_| Ok(())).is_err());
+    let memory = rig.world.memory(&rig.gpu);
+    let buffer = memory.allocate(64, 32).expect("there is some");
+    assert!(memory.device_write(buffer.bus_address(), b"refused").is_err());
 }

@@ -62,12 +62,15 @@ impl<D: Driver, const N: usize> Device<D, N> {
         generation: u32,
     ) -> Result<(), ProbeError<D::Error>> {
         let driver = |step| move |error| ProbeError::Driver { step, error };
-        let data = D::attach(Io::new(&bus), &host).map_err(driver("attach"))?;
+        // The glue has let the device reach memory, and there is nothing yet for the teardown to undo.
+        let data =
+            D::attach(Io::new(&bus), &host).inspect_err(|_| host.isolate()).map_err(driver("attach"))?;
         // The gate has been closed since the last removal; at most somebody is being turned away, or the
         // gate cannot tell.
         let start = host.coarse_now();
         while !claim.drained() {
             if host.now().since(start) >= D::Host::REMOVE_LIMIT {
+                host.isolate();
                 return Err(ProbeError::Busy);
             }
             host.relax();
