@@ -56,9 +56,12 @@ impl Function {
         }
     }
 
-    /// Whether the kernel is done with setting it up: it lists a device before that, and its group is among the last.
+    /// Whether the kernel is done with setting it up: it lists a device before it has a group, and before its BAR has
+    /// an address, without which it cannot be enabled.
     fn is_ready(&self) -> bool {
-        self.folder().join("iommu_group").exists()
+        let unassigned = "0x0000000000000000 ";
+        let assigned = self.read("resource").is_ok_and(|lines| !lines.starts_with(unassigned));
+        assigned && self.folder().join("iommu_group").exists()
     }
 
     /// `0000:01:00.0`.
