@@ -104,7 +104,10 @@ impl AnyBus {
     pub fn new(device: Arc<dyn Device>) -> Result<Self, Error> {
         match MappedBus::new(device.clone()) {
             Ok(bus) => Ok(Self::Mapped(bus)),
-            Err(Error::Unsupported { .. }) => MessageBus::new(device).map(Self::Message),
+            // A file that cannot be mapped as it was promised is no reason to do without the device.
+            Err(Error::Unsupported { .. } | Error::Refused { .. }) if !device.is_gone() => {
+                MessageBus::new(device).map(Self::Message)
+            }
             Err(error) => Err(error),
         }
     }
