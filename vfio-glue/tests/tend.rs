@@ -21,7 +21,7 @@ use server::{Scripted, receive, send, welcome};
 /// Well below the time for which a removal is tried.
 const SOON: Duration = Duration::from_secs(10);
 /// However busy the machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// Held by the test for as long as the driver shall not get on.
 static GATE: Mutex<()> = Mutex::new(());
