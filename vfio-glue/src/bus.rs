@@ -25,14 +25,20 @@ impl MappedBus {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] when BAR0 cannot be mapped as a whole; the mapping's own error; or BAR0 is too small.
+    /// [`Error::Unsupported`] when BAR0 cannot be mapped as a whole, or the mapping is refused; or BAR0 is too small, or
+    /// cannot be asked.
     pub fn new(device: Arc<dyn Device>) -> Result<Self, Error> {
         let window = Area { offset: 0, len: WINDOW_SIZE.into() };
         check_size(device.as_ref())?;
+        let unsupported = Error::Unsupported { what: "mapping of BAR0" };
         if !device.region(region::BAR0)?.maps(window) {
-            return Err(Error::Unsupported { what: "mapping of BAR0" });
+            return Err(unsupported);
         }
-        let mapping = device.map(region::BAR0, window)?;
+        let mapping = device.map(region::BAR0, window).map_err(|error| match error {
+            // Promised, and not so: no reason to do without the device.
+            Error::Refused { .. } if !device.is_gone() => unsupported,
+            error => error,
+        })?;
         let mmio = over(&mapping).map_err(|why| Error::Nonsense { what: "BAR0", why: why.to_string() })?;
         Ok(Self { mmio, _mapping: mapping, _device: device })
     }

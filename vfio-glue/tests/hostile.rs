@@ -364,3 +364,76 @@ fn a_twin_socket_is_attended_while_nobody_asks_anything() {
     drop((device, plug));
     server.join();
 }
+
+#[test]
+fn a_file_that_cannot_be_mapped_leaves_messages() {
+    use nova_backends::vfio_user::{RegionCaps, RegionFlags, RegionInfo};
+    use nova_core::bus::{Bus as _, Offset};
+    use nova_vfio_glue::bus::AnyBus;
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    // Sealed against writing, too, which nobody sees before it is mapped.
+    let file = memfd_create("window", MemfdFlags::ALLOW_SEALING).expect("a file");
+    ftruncate(&file, server::SIZE).expect("its size");
+    fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::WRITE).expect("sealed");
+    let server = Scripted::start(move |mut stream| {
+        server::welcome_with(&mut stream, |stream, header, index| {
+            let flags = RegionFlags::READ | RegionFlags::WRITE | RegionFlags::MMAP;
+            let info = RegionInfo::new(index, flags, server::SIZE, 0, RegionCaps::NONE);
+            server::send_with(stream, header, &Reply::DeviceGetRegionInfo(info), &file);
+        });
+        let (header, _) = receive(&mut stream).expect("a read");
+        stream.write_all(&right(&header)).expect("sends");
+    });
+    let device: std::sync::Arc<dyn Device> = std::sync::Arc::new(connect(&server).expect("connects"));
+    let bus = AnyBus::new(device).expect("a bus");
+    assert!(!bus.is_mapped());
+    assert_eq!(bus.read32(Offset::new(0).expect("an offset")), Ok(0x0403_0201));
+    server.join();
+}
+
+#[test]
+fn a_flood_of_requests_leaves_the_others_their_turn() {
+    use nova_backends::vfio_user::TwinSocket;
+    use std::sync::mpsc;
+    const ASKED: u16 = 100;
+    let (ready, wait) = mpsc::channel::<()>();
+    let (attended, once) = mpsc::channel::<()>();
+    let (counted, seen) = mpsc::channel();
+    let server = Scripted::start(move |mut stream| {
+        let (header, _) = receive(&mut stream).expect("a version");
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        let twin_socket = TwinSocket { supported: true, fd_index: Some(0) };
+        let version = Version::new(Capabilities { twin_socket, ..Capabilities::default() });
+        server::send_with(&stream, &header, &Reply::Version(version), &theirs);
+        drop(theirs);
+        server::welcome_after_version(&mut stream);
+        for id in 0..ASKED {
+            let mut out = [0; 64];
+            let request = Request::DmaRead(DmaAccess { address: 0x1000, count: 8 });
+            let len = request.encode(id, false, &mut out).expect("fits");
+            ours.write_all(&out[..len]).expect("asks");
+        }
+        ready.send(()).expect("listened to");
+        once.recv().expect("attended to once");
+        ours.set_nonblocking(true).expect("does not block");
+        let answered = std::iter::from_fn(|| receive(&mut ours)).count();
+        counted.send(answered).expect("listened to");
+        ours.set_nonblocking(false).expect("blocks");
+        for _ in answered..ASKED.into() {
+            receive(&mut ours).expect("an answer");
+        }
+        // Keeps the connection open until the client has ended it.
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let device = connect(&server).expect("connects");
+    wait.recv().expect("asked");
+    device.attend().expect("attends");
+    attended.send(()).expect("listened to");
+    let answered = seen.recv_timeout(GRACE).expect("counted");
+    assert!((1..usize::from(ASKED)).contains(&answered), "{answered} at once");
+    for _ in 0..ASKED {
+        device.attend().expect("attends");
+    }
+    drop(device);
+    server.join();
+}

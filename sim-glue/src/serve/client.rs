@@ -28,7 +28,7 @@ pub(super) struct Client {
     stream: Stream,
     session: Session,
     interest: Interest,
-    /// Since when a message is incomplete, or an answer is not taken, in ns.
+    /// Since when its version is waited for, a message is incomplete, or an answer is not taken, in ns.
     waiting_since: Option<u64>,
     /// An answer goes out from this time on, in ns: accesses are slow.
     held_until: Option<u64>,
@@ -44,7 +44,7 @@ impl Client {
             stream,
             session: Session::default(),
             interest: Interest::Read,
-            waiting_since: None,
+            waiting_since: Some(clock::now()),
             held_until: None,
             closing: false,
         })
@@ -164,7 +164,8 @@ impl Client {
     }
 
     fn watch(&mut self, poll: &Poll) -> Result<(), Errno> {
-        let waits = self.stream.has_output() && self.held_until.is_none() || self.stream.is_partial();
+        let stalls = self.stream.has_output() && self.held_until.is_none() || self.stream.is_partial();
+        let waits = stalls || !self.session.has_agreed();
         self.waiting_since = waits.then(|| self.waiting_since.unwrap_or_else(clock::now));
         let interest = match (self.held_until, self.stream.has_output() || self.closing) {
             (Some(_), _) => Interest::End,

@@ -158,6 +158,9 @@ pub enum ControlError {
     /// It makes sense only while somebody is connected.
     #[error("no client is connected; connect one first")]
     NoClient,
+    /// As many connections as are taken have just asked for something.
+    #[error("busy: too many control connections; close one, or try again in a few seconds")]
+    Busy,
 }
 
 impl Request {

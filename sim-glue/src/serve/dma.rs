@@ -22,6 +22,8 @@ use crate::memory::{DeviceFault, SystemMemory};
 pub(super) const PAGE: u64 = 4096;
 /// Mapped ranges at a time; what the protocol takes for granted.
 pub(super) const MOST_MAPS: usize = 65_535;
+/// The part of the files that this process may have open that a client may fill with its memory.
+const SHARE: u64 = 2;
 
 /// A range to map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +108,8 @@ impl ClientMemory {
     /// # Errors
     ///
     /// `EINVAL` for a range that is empty, no whole pages, beyond 64 bits or beyond its file, `EACCES` where the file
-    /// allows less, `EEXIST` where it overlaps another, `ENOSPC` when there are too many.
+    /// allows less, `EEXIST` where it overlaps another, `ENOSPC` when there are too many, or files behind
+    /// them: half of the process's limit on open files.
     pub(super) fn map(&self, range: Range, fd: Option<OwnedFd>) -> Result<(), Errno> {
         let aligned = [range.address, range.size].iter().all(|value| value.is_multiple_of(PAGE));
         let end = range.address.checked_add(range.size);
@@ -129,7 +132,7 @@ impl ClientMemory {
         if below.is_some_and(|(_, below)| below.end() > range.address) {
             return Err(Errno::EXIST);
         }
-        let file = found.map(|(fd, file)| table.file(fd, file.id));
+        let file = found.map(|(fd, file)| table.file(fd, file.id, most_files())).transpose()?;
         table.maps.insert(range.address, Mapping { range, file });
         Ok(())
     }
@@ -244,14 +247,17 @@ impl Table {
         Ok(pieces)
     }
 
-    /// The file, which closes `fd` when it is there already.
-    fn file(&mut self, fd: OwnedFd, id: FileId) -> Arc<OwnedFd> {
-        let known = self.files.get(&id).and_then(Weak::upgrade);
-        known.unwrap_or_else(|| {
-            let file = Arc::new(fd);
-            self.files.insert(id, Arc::downgrade(&file));
-            file
-        })
+    /// The file, which closes `fd` when it is there already; `ENOSPC` when there would be more than `most`.
+    fn file(&mut self, fd: OwnedFd, id: FileId, most: usize) -> Result<Arc<OwnedFd>, Errno> {
+        if let Some(known) = self.files.get(&id).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        if self.files.len() >= most {
+            return Err(Errno::NOSPC);
+        }
+        let file = Arc::new(fd);
+        self.files.insert(id, Arc::downgrade(&file));
+        Ok(file)
     }
 
     fn drop_closed(&mut self) {
@@ -302,6 +308,12 @@ impl SystemMemory for ClientMemory {
         self.writes.fetch_add(1, Relaxed);
         Ok(())
     }
+}
+
+/// Files of a client's memory at a time. The rest is for sockets, eventfds, and whoever else is in this process.
+fn most_files() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.and_then(|limit| usize::try_from(limit / SHARE).ok()).unwrap_or(MOST_MAPS)
 }
 
 /// Repeats a transfer until all is done; false when it stops before that.
@@ -355,6 +367,28 @@ mod tests {
         memory.unmap(0, PAGE).unwrap();
         assert_eq!(memory.map(page(MOST_MAPS as u64), None), Ok(()));
         assert_eq!(memory.clear(), MOST_MAPS as u64 * PAGE);
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_files_and_no_more() {
+        let file = |number: u64| {
+            let fd = memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+            rustix::fs::ftruncate(&fd, number * PAGE).unwrap();
+            let id = SharedFile::of(fd.as_fd()).unwrap().id;
+            (fd, id)
+        };
+        let mut table = Table::default();
+        let (one, two, three) = (file(1), file(2), file(3));
+        let again = one.0.try_clone().unwrap();
+        let kept = table.file(one.0, one.1, 2).unwrap();
+        let other = table.file(two.0, two.1, 2).unwrap();
+        let refused = table.file(three.0.try_clone().unwrap(), three.1, 2);
+        assert_eq!(refused.map(|_| ()), Err(Errno::NOSPC));
+        assert!(table.file(again, one.1, 2).is_ok_and(|file| Arc::ptr_eq(&file, &kept)), "there already");
+        drop(other);
+        table.drop_closed();
+        assert!(table.file(three.0, three.1, 2).is_ok());
+        assert!((1..=MOST_MAPS).contains(&most_files()), "{}", most_files());
     }
 
     #[test]

@@ -18,6 +18,8 @@ use super::{ServeError, ServeOptions};
 
 /// Of each kind at a time; more are closed at once.
 const MOST: usize = 8;
+/// Connections to the control socket that are answered; the others, up to `MOST` more, are told why they are not.
+const ANSWERED: usize = MOST;
 /// After a failed accept, for want of file descriptors: when to try again, in ns.
 const PAUSE: u64 = 100_000_000;
 /// The device is in use.
@@ -33,8 +35,12 @@ struct Guest {
 struct Line {
     stream: UnixStream,
     text: Vec<u8>,
-    /// Since when a line is incomplete, in ns.
+    /// Since when a line is incomplete, or one to turn away is silent, in ns.
     since: Option<u64>,
+    /// When it last said something, in ns.
+    heard: u64,
+    /// There are too many: all that it is told.
+    turned_away: bool,
 }
 
 /// All ways in.
@@ -42,7 +48,7 @@ pub(super) struct Doors {
     listener: Option<Listener>,
     control: Option<Listener>,
     guests: [Option<Guest>; MOST],
-    lines: [Option<Line>; MOST],
+    lines: [Option<Line>; ANSWERED + MOST],
     /// Not listening until then, in ns.
     paused_until: Option<u64>,
     patience: u64,
@@ -191,11 +197,33 @@ impl Doors {
     }
 
     fn take_line(&mut self, stream: UnixStream, poll: &Poll) {
-        let Some(which) = self.lines.iter().position(Option::is_none) else { return };
+        let now = clock::now();
+        let Some(which) = self.line_place(now, poll) else { return };
         let watched =
             stream.set_nonblocking(true).is_ok() && poll.add(&stream, Token::Line(which as u8)).is_ok();
         if watched {
-            self.lines[which] = Some(Line { stream, text: Vec::new(), since: None });
+            let turned_away = which >= ANSWERED;
+            let since = turned_away.then_some(now);
+            self.lines[which] = Some(Line { stream, text: Vec::new(), since, heard: now, turned_away });
+        }
+    }
+
+    /// A place for a connection: free, or of whoever has been silent for longest; else one to be turned away from.
+    fn line_place(&mut self, now: u64, poll: &Poll) -> Option<usize> {
+        let free = self.lines.iter().position(Option::is_none);
+        if free.is_some_and(|which| which < ANSWERED) {
+            return free;
+        }
+        let answered = self.lines.iter().take(ANSWERED).enumerate();
+        let heard = answered.filter_map(|(which, line)| line.as_ref().map(|line| (line.heard, which)));
+        match heard.min() {
+            Some((heard, which)) if heard.saturating_add(self.patience) <= now => {
+                if let Some(silent) = self.lines[which].take() {
+                    poll.remove(&silent.stream);
+                }
+                Some(which)
+            }
+            _ => free,
         }
     }
 
@@ -216,9 +244,14 @@ impl Line {
         let mut room = [0; LONGEST_REQUEST];
         match self.stream.read(&mut room) {
             Ok(0) => return false,
+            Ok(_) if self.turned_away => {
+                self.say(&Response::from(Err(ControlError::Busy)));
+                return false;
+            }
             Ok(count) => self.text.extend_from_slice(&room[..count]),
             Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
         }
+        self.heard = clock::now();
         while let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.text.drain(..=end).collect();
             if !self.answer(&line, shared) {

@@ -2,19 +2,25 @@
 //!
 //! A read or write on a file of the client's choice could block for ever: on a pipe, on a file system that the client
 //! serves itself. So an interrupt goes to real eventfds only, and memory is reached through tmpfs and hugetlbfs files
-//! only, which is where memfds and the memory of virtual machines are. An eventfd is set not to block; that is a property
-//! the client shares, and could take back.
+//! only, which is where memfds and the memory of virtual machines are.
+//!
+//! An eventfd is set not to block; that is a property the client shares, and can take back. So each read says for itself
+//! that it does not wait, and before each write there is a look for room, since the kernel has no write to an eventfd
+//! that says so. Against a client that takes the property back and then fills the counter between the look and the
+//! write this does not help: it can hold up the server that serves it, and nobody else.
 
+use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 const TMPFS: u64 = 0x0102_1994;
 const HUGETLBFS: u64 = 0x9584_58f6;
 const RAMFS: u64 = 0x8584_58f6;
 
-/// An eventfd of the client, which never blocks.
+/// An eventfd of the client, which is not waited for; see the top of the file.
 #[derive(Debug)]
 pub(super) struct Event(OwnedFd);
 
@@ -36,6 +42,11 @@ impl Event {
 
     /// Adds one. A counter that is full has been seen by nobody and tells as much.
     pub(super) fn signal(&self) {
+        let mut room = [PollFd::new(&self.0, PollFlags::OUT)];
+        let looked = poll(&mut room, Some(&Timespec::default()));
+        if looked != Ok(1) || !room[0].revents().contains(PollFlags::OUT) {
+            return;
+        }
         match rustix::io::write(&self.0, &1_u64.to_ne_bytes()) {
             Ok(_) | Err(_) => {}
         }
@@ -43,7 +54,9 @@ impl Event {
 
     /// Takes what was added; whether there was anything.
     pub(super) fn take(&self) -> bool {
-        rustix::io::read(&self.0, &mut [0; 8]).is_ok()
+        let mut bytes = [0; 8];
+        // An eventfd has no offset; this one stands for none.
+        preadv2(&self.0, &mut [IoSliceMut::new(&mut bytes)], u64::MAX, ReadWriteFlags::NOWAIT).is_ok()
     }
 }
 
@@ -109,6 +122,31 @@ mod tests {
         let (reader, writer) = std::io::pipe().unwrap();
         assert_eq!(Event::new(writer.into()).map(|_| ()), Err(Errno::INVAL));
         assert_eq!(Event::new(reader.into()).map(|_| ()), Err(Errno::INVAL));
+    }
+
+    #[test]
+    fn one_that_was_made_to_block_again_does_not() {
+        use std::sync::mpsc;
+        let fd = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let event = Event::new(fd.try_clone().unwrap()).unwrap();
+        rustix::fs::fcntl_setfl(&fd, OFlags::RDWR).unwrap();
+        let (done, wait) = mpsc::channel();
+        let (go, may) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            done.send(event.take()).unwrap();
+            may.recv().unwrap();
+            event.signal();
+            done.send(true).unwrap();
+        });
+        let deadline = std::time::Duration::from_secs(30);
+        let taken = wait.recv_timeout(deadline);
+        rustix::io::write(&fd, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+        go.send(()).unwrap();
+        let signalled = wait.recv_timeout(deadline);
+        // Lets the thread go in any case.
+        rustix::io::read(&fd, &mut [0; 8]).unwrap();
+        thread.join().unwrap();
+        assert_eq!((taken, signalled), (Ok(false), Ok(true)));
     }
 
     #[test]

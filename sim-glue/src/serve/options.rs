@@ -19,8 +19,8 @@ pub struct ServeOptions {
     /// Whether a client may map BAR1 and BAR3. True by default. A client that may map anything makes QEMU wait for
     /// every write, so writes take some ten times as long there.
     pub mappable: bool,
-    /// How long a client may take from a message's first byte to its last, and to take an answer. 5 s by default. A
-    /// client that says nothing may do so for ever.
+    /// How long a client may take to say its version, from a message's first byte to its last, and to take an answer. 5 s
+    /// by default. A client that has said its version may be silent for ever.
     pub patience: Duration,
     /// Permissions of the sockets. 0600 by default.
     pub mode: u32,
@@ -57,6 +57,16 @@ pub enum ServeError {
     InUse {
         /// Where.
         path: PathBuf,
+    },
+    /// Somebody else holds a lock on the folder, for longer than it takes to make a socket.
+    #[error(
+        "the folder {} is locked by another process; try again, end what holds the lock (`lslocks` names it), or \
+         choose another folder",
+        folder.display()
+    )]
+    Locked {
+        /// Which.
+        folder: PathBuf,
     },
     /// Something that is no socket is there.
     #[error("{} is there and is no socket; remove it, or choose another path", path.display())]

@@ -50,6 +50,11 @@ type Failure = rustix::io::Errno;
 pub(super) const FIRST_LIMITS: Limits = Limits::for_data(0);
 
 impl Session {
+    /// Whether the client has told its version, and it is one of ours.
+    pub(super) const fn has_agreed(&self) -> bool {
+        self.agreed.is_some()
+    }
+
     /// Does what a message asks and queues the answer, if one is wanted. Gives whether the request failed, too.
     pub(super) fn handle(
         &mut self,

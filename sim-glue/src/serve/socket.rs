@@ -41,7 +41,7 @@ impl Listener {
         };
         let address = SocketAddrUnix::new(path).map_err(|source| refused("name", source))?;
         // Held until the socket listens, so that two servers do not take each other's for a dead one.
-        let folder = lock_folder(path).map_err(|source| refused("find the folder of", source))?;
+        let folder = lock_folder(path)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
             .map_err(|source| refused("make", source))?;
@@ -97,26 +97,40 @@ fn remove_stale(path: &Path) -> Result<(), ServeError> {
     if identity(path).is_none() {
         return Err(ServeError::NotASocket { path: path.to_owned() });
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(ServeError::InUse { path: path.to_owned() }),
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)
-            .map_err(|source| ServeError::Socket { action: "replace", path: path.to_owned(), source }),
-        Err(source) => Err(ServeError::Socket { action: "look at", path: path.to_owned(), source }),
+    let failed = |action, source| ServeError::Socket { action, path: path.to_owned(), source };
+    match knock(path) {
+        // A listener that accepts nobody, with its backlog full, is one all the same.
+        Ok(()) | Err(Errno::AGAIN) => Err(ServeError::InUse { path: path.to_owned() }),
+        Err(Errno::CONNREFUSED) => std::fs::remove_file(path).map_err(|source| failed("replace", source)),
+        Err(source) => Err(failed("look at", source.into())),
     }
 }
 
-fn lock_folder(path: &Path) -> Result<OwnedFd, Errno> {
+/// Connects, without waiting for room among those who wait, and hangs up.
+fn knock(path: &Path) -> Result<(), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)
+}
+
+/// Keeps other servers from making a socket beside ours.
+fn lock_folder(path: &Path) -> Result<OwnedFd, ServeError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-    let fd = rustix::fs::open(folder, flags, Mode::empty())?;
+    let failed =
+        |action, source: Errno| ServeError::Socket { action, path: path.to_owned(), source: source.into() };
+    let fd = rustix::fs::open(folder, flags, Mode::empty())
+        .map_err(|source| failed("find the folder of", source))?;
     for _ in 0..TRIES {
         match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => std::thread::sleep(BETWEEN),
-            result => return result.map(|()| fd),
+            result => {
+                return result.map(|()| fd).map_err(|source| failed("lock the folder of", source));
+            }
         }
     }
-    Err(Errno::BUSY)
+    Err(ServeError::Locked { folder: folder.to_owned() })
 }

@@ -37,7 +37,8 @@ counters! {
     refused,
     /// Clients that were cut off: what they sent was out of step.
     out_of_step,
-    /// Clients that were cut off: they stalled in the middle of a message, or took no answer.
+    /// Clients that were cut off: they did not say their version, stalled in the middle of a message, or took no
+    /// answer.
     stalled,
     /// Requests, whether answered or not.
     requests,

@@ -206,8 +206,36 @@ fn a_socket_takes_a_line_and_gives_a_line() {
     assert!(answer.contains("invalid utf-8"), "{answer}");
     // More connections than are taken; then there is room again.
     let held: Vec<_> = (0..6).map(|_| connect()).collect();
-    assert_eq!(connect().read(&mut [0]).unwrap(), 0);
+    let mut refused = connect();
+    refused.write_all(b"{\"do\":\"stats\"}\n").unwrap();
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("{\"error\":\"busy: "), "{answer}");
     drop((held, binary));
     server.join().unwrap();
     assert!(!path.exists());
+}
+
+#[test]
+fn silent_connections_make_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let mut options = ServeOptions::new("ga102".parse().unwrap());
+    options.control = Some(path.clone());
+    options.patience = Duration::from_secs(1);
+    let server = Server::unbound(&options).unwrap().spawn().unwrap();
+    let _silent: Vec<_> = (0..8).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let end = Instant::now() + DEADLINE;
+    loop {
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(b"{\"do\":\"unplug\"}\n").unwrap();
+        let answer = BufReader::new(stream).lines().next().unwrap().unwrap();
+        if answer == "{\"ok\":{}}" {
+            break;
+        }
+        assert!(answer.contains("busy"), "{answer}");
+        assert!(Instant::now() < end, "they are still in the way");
+    }
+    server.join().unwrap();
 }

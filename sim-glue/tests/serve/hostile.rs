@@ -8,7 +8,7 @@ use nova_backends::vfio_user::{Command, HEADER_SIZE, RegionAccess, RegionData, R
 use nova_sim_glue::Rng;
 use nova_sim_glue::serve::{Handle, ServeOptions};
 
-use crate::client::{Client, Event, serve, serve_with, until};
+use crate::client::{Client, DEADLINE, Event, serve, serve_with, until};
 
 /// Still served, and as it should be.
 fn check(handle: &Handle) {
@@ -83,7 +83,7 @@ fn bodies_that_do_not_fit_are_refused_in_step() {
 #[test]
 fn who_stalls_is_cut_off_and_who_is_silent_is_not() {
     let mut options = ServeOptions::new("ga102".parse().unwrap());
-    options.patience = Duration::from_millis(50);
+    options.patience = Duration::from_secs(1);
     let server = serve_with(&options);
     let mut idle = Client::new(server.handle());
     // A second one that says nothing is not kept.
@@ -105,6 +105,45 @@ fn who_stalls_is_cut_off_and_who_is_silent_is_not() {
     }
     until(server.handle(), "the end of its patience", |stats| stats.server.stalled == 2);
     assert!(deaf.is_closed());
+    check(server.handle());
+}
+
+#[test]
+fn who_never_says_its_version_is_cut_off() {
+    let mut options = ServeOptions::new("ga102".parse().unwrap());
+    options.patience = Duration::from_secs(1);
+    let server = serve_with(&options);
+    let mut silent = Client::silent(server.handle());
+    assert!(silent.is_closed());
+    // A byte now is no version.
+    let mut slow = Client::silent(server.handle());
+    slow.send(&[0], &[]);
+    assert!(slow.is_closed());
+    assert_eq!(server.handle().stats().server.stalled, 2);
+    check(server.handle());
+}
+
+#[test]
+fn an_eventfd_that_is_full_and_blocks_holds_up_nobody() {
+    use nova_backends::vfio_user::{IrqAction, IrqData, SetIrqs, index::irq};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    let event = client.attach(irq::REQ);
+    // The server has set it not to block; the client takes that back.
+    rustix::fs::fcntl_setfl(&event.0, rustix::fs::OFlags::RDWR).unwrap();
+    rustix::io::write(&event.0, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+    let data = IrqData::None;
+    let set = SetIrqs { index: irq::REQ, start: 0, count: 1, action: IrqAction::Trigger, data };
+    client.tell(&Request::DeviceSetIrqs(set), &[], false);
+    let mut ask = [PollFd::new(&client.socket, PollFlags::IN)];
+    let deadline = Timespec { tv_sec: DEADLINE.as_secs().cast_signed(), tv_nsec: 0 };
+    let answered = poll(&mut ask, Some(&deadline));
+    // Lets the server go in any case.
+    assert_eq!(event.take(), u64::MAX - 1);
+    assert_eq!(answered, Ok(1), "the server waits for its client");
+    assert_eq!(client.answer(Command::DeviceSetIrqs).unwrap().error(), None);
+    drop(client);
     check(server.handle());
 }
 

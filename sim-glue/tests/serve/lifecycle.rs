@@ -8,7 +8,7 @@ use nova_backends::vfio_user::{Capabilities, Request, Version, index};
 use nova_sim_glue::gpu::Power;
 use nova_sim_glue::serve::{ServeError, ServeOptions, Server, control};
 
-use crate::client::{Client, serve, serve_with, until};
+use crate::client::{Client, DEADLINE, serve, serve_with, until};
 
 const EBUSY: u32 = 16;
 const ALARM: u32 = 0x9420;
@@ -87,6 +87,41 @@ fn a_dead_servers_socket_is_replaced_and_nothing_else_is() {
     assert!(matches!(Server::bind(&nowhere, &options("ga102")), Err(ServeError::Socket { .. })));
     let long = PathBuf::from(format!("/tmp/{}", "x".repeat(200)));
     assert!(matches!(Server::bind(&long, &options("ga102")), Err(ServeError::Socket { .. })));
+}
+
+#[test]
+fn a_server_that_accepts_nobody_is_one_all_the_same() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let (_folder, path) = place();
+    let address = SocketAddrUnix::new(&path).unwrap();
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = || socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+    let stopped = socket();
+    rustix::net::bind(&stopped, &address).unwrap();
+    rustix::net::listen(&stopped, 0).unwrap();
+    let mut waiting = vec![socket()];
+    while connect(waiting.last().unwrap(), &address) != Err(rustix::io::Errno::AGAIN) {
+        waiting.push(socket());
+        assert!(waiting.len() < 100, "the backlog is never full");
+    }
+    let (done, bound) = std::sync::mpsc::channel();
+    let other = path.clone();
+    std::thread::spawn(move || done.send(Server::bind(&other, &options("ga102")).map(|_| ())));
+    let bound = bound.recv_timeout(DEADLINE).expect("it waits for a server that has stopped");
+    assert!(matches!(bound, Err(ServeError::InUse { .. })), "{bound:?}");
+    assert!(path.exists());
+}
+
+#[test]
+fn a_folder_that_somebody_else_has_locked_is_named() {
+    let (folder, path) = place();
+    let held = std::fs::File::open(folder.path()).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let Err(error) = Server::bind(&path, &options("ga102")) else { panic!("it is locked") };
+    let expected = format!("the folder {} is locked by another process", folder.path().display());
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    drop(held);
+    assert!(Server::bind(&path, &options("ga102")).is_ok());
 }
 
 #[test]

@@ -222,7 +222,8 @@ pub trait Device: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Does what was asked for at [`requests`](Self::requests), without waiting for more.
+    /// Does what was asked for at [`requests`](Self::requests), without waiting for more, and not without end: what is left
+    /// keeps the file readable.
     ///
     /// # Errors
     ///

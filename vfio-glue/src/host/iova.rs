@@ -40,7 +40,8 @@ impl Addresses {
         let at = self.find(self.next, size, last).or_else(|| self.find(FIRST, size, last))?;
         let place = self.taken.partition_point(|(taken, _)| *taken < at);
         self.taken.insert(place, (at, size));
-        self.next = at.checked_add(size)?;
+        // Behind the last byte of all 64 bits it begins again.
+        self.next = at.checked_add(size).unwrap_or(FIRST);
         Some(at)
     }
 
@@ -59,13 +60,15 @@ impl Addresses {
 
     fn gap(&self, mut from: u64, size: u64, last: u64) -> Option<u64> {
         for (taken, len) in &self.taken {
-            if taken + len <= from {
+            // One past its last byte; `None` past the end of 64 bits.
+            let end = taken.checked_add(*len);
+            if end.is_some_and(|end| end <= from) {
                 continue;
             }
-            if *taken >= from.checked_add(size)? {
+            if *taken > from.checked_add(size - 1)? {
                 break;
             }
-            from = taken + len;
+            from = end?;
         }
         (from.checked_add(size - 1)? <= last).then_some(from)
     }
@@ -118,6 +121,22 @@ mod tests {
             let mut sorted = pieces.clone();
             sorted.sort_unstable();
             assert!(sorted.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "{sorted:x?}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_of_64_bits_can_be_had_and_given_back() {
+        let last = u64::MAX - 4095;
+        let mut addresses = Addresses::new(vec![last - 4096..=u64::MAX]);
+        let memory = page();
+        for _ in 0..3 {
+            let got = [(); 3].map(|()| addresses.take(&memory, 64));
+            assert_eq!(got, [Some(last - 4096), Some(last), None]);
+            addresses.give_back(last);
+            assert_eq!(addresses.take(&memory, 64), Some(last));
+            addresses.give_back(last - 4096);
+            addresses.give_back(last);
+            assert!(addresses.taken.is_empty(), "{addresses:x?}");
         }
     }
 

@@ -2,18 +2,19 @@
 
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nova_core::bus::Bus;
 use nova_core::hal::Host as _;
 use nova_core::lifecycle::{Device, Driver, Outside, RemoveError, Removed};
 
+use super::plug::Inner;
 use super::{Event, Plug, VfioHost};
 
 /// How long to leave alone a device that somebody else is busy with.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How often to come back: half a minute in all, or as many times the limit of a removal that is blocked.
-const TRIES: u32 = 6000;
+/// How long to come back, whatever each try takes. A removal that is blocked has waited for its own limit by then.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Plug {
     /// Has the driver on `device` removed when it asks for it, when the system wants the device back, and when the device
@@ -27,33 +28,46 @@ impl Plug {
         let weak = Arc::downgrade(device);
         let inner = Arc::downgrade(&self.0);
         self.on_event(move |event| {
-            remove(&weak, event);
-            if let (Event::Request | Event::Lost, Some(inner)) = (event, inner.upgrade()) {
-                Self(inner).close();
+            if let (Event::Lost, Some(device)) = (event, weak.upgrade()) {
+                device.lose();
             }
+            go_on(&weak, &inner, event, Instant::now() + PATIENCE);
         });
     }
 }
 
-fn remove<B, D, const N: usize>(device: &Weak<Device<D, N>>, event: Event)
+/// Tries once, and has itself called again if that was not enough: between two tries the thread, which all devices share, is
+/// there for the others.
+fn go_on<B, D, const N: usize>(device: &Weak<Device<D, N>>, inner: &Weak<Inner>, event: Event, until: Instant)
+where
+    B: Bus + Send + Sync + 'static,
+    D: Driver<Host = VfioHost<B>>,
+    Device<D, N>: Send + Sync,
+{
+    let done = device.upgrade().is_none_or(|device| remove(&device, event));
+    // Without a plug there is no driver left that holds its host, and nothing to close.
+    let Some(plug) = inner.upgrade() else { return };
+    if done || Instant::now() >= until {
+        if event != Event::Removal {
+            Plug(plug).close();
+        }
+        return;
+    }
+    thread::sleep(PAUSE);
+    let (device, inner) = (device.clone(), inner.clone());
+    plug.port.run_soon(move || go_on(&device, &inner, event, until));
+}
+
+/// Whether there is nothing to remove, or no longer.
+fn remove<B, D, const N: usize>(device: &Device<D, N>, event: Event) -> bool
 where
     B: Bus + Send + Sync + 'static,
     D: Driver<Host = VfioHost<B>>,
 {
-    let Some(device) = device.upgrade() else { return };
-    if event == Event::Lost {
-        device.lose();
-    }
     let mut outside = Outside::new();
-    for _ in 0..TRIES {
-        let removed: Result<Option<Removed>, RemoveError> = match event {
-            Event::Removal => device.remove_if_requested(&mut outside, VfioHost::<B>::REMOVE_LIMIT),
-            Event::Request | Event::Lost => device.remove(&mut outside).map(Some),
-        };
-        match removed {
-            // Nothing to remove, or no longer.
-            Ok(_) | Err(RemoveError::State(_)) => return,
-            Err(_) => thread::sleep(PAUSE),
-        }
-    }
+    let removed: Result<Option<Removed>, RemoveError> = match event {
+        Event::Removal => device.remove_if_requested(&mut outside, VfioHost::<B>::REMOVE_LIMIT),
+        Event::Request | Event::Lost => device.remove(&mut outside).map(Some),
+    };
+    matches!(removed, Ok(_) | Err(RemoveError::State(_)))
 }

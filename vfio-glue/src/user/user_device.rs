@@ -22,6 +22,8 @@ use crate::device::{Area, Device, Error, Info, Irq, Mapping, Memory, Protection,
 const REGION_ROOM: u32 = 4096;
 /// Most regions and kinds of interrupt that are asked for; PCI has nine and five.
 const MOST: u32 = 32;
+/// Most requests of the server's that are done before others have their turn.
+const AT_ONCE: usize = 16;
 /// Bytes before the data of an access.
 const ACCESS: usize = 16;
 
@@ -343,12 +345,16 @@ impl Device for UserDevice {
         let Some(twin) = &self.twin else { return Ok(()) };
         let mut buffers = twin.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let limits = buffers.limits;
-        let mut serve = || loop {
-            let Some(message) = buffers.poll(&twin.socket)? else { return Ok(()) };
-            let header = message.header;
-            let job = Job::of(&header, message.body, message.fds.len(), &limits);
-            let clock = Deadline::after(self.deadline);
-            answer(&self.asker.shared, &mut buffers, &twin.socket, &header, &job, clock)?;
+        // No more is received than a message needs: what is left can still be read from the socket, which tells of it again.
+        let mut serve = || {
+            for _ in 0..AT_ONCE {
+                let Some(message) = buffers.poll(&twin.socket)? else { break };
+                let header = message.header;
+                let job = Job::of(&header, message.body, message.fds.len(), &limits);
+                let clock = Deadline::after(self.deadline);
+                answer(&self.asker.shared, &mut buffers, &twin.socket, &header, &job, clock)?;
+            }
+            Ok(())
         };
         serve().map_err(|failure: super::link::Failure| failure.explain(WHAT, self.deadline))
     }
