@@ -292,8 +292,27 @@ fn a_server_that_dies_is_a_gpu_that_is_gone() {
     server.kill();
     let run = watch.finish();
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("gone"), "{}", run.stderr);
+    assert!(run.stderr.contains("gone; try: nova sim serve --socket "), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn a_client_that_is_asked_for_the_device_ends() {
+    let server = Server::start(&["--chip", "ga102"]);
+    for (order, says) in
+        [("request-device", "asks for the device back"), ("signal-error", "gone; try: nova sim")]
+    {
+        let watch = server.watch();
+        server.ctl(&[order]);
+        fails(&watch.finish(), 3, says);
+        let alarm = server.alarm();
+        server.ctl_when_heard(order);
+        let run = alarm.finish();
+        // The driver may have a word to say before.
+        let last = run.stderr.lines().last().unwrap_or_default();
+        assert!(run.code == 3 && last.starts_with("nova: ") && last.contains(says), "{}", run.stderr);
+    }
+    assert_eq!(nova(&["-d", &server.device(), "info"]).code, 0);
 }
 
 #[test]

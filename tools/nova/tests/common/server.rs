@@ -115,6 +115,27 @@ impl Server {
         Watch { process, stdout }
     }
 
+    /// Asks until the client listens for it.
+    pub fn ctl_when_heard(&self, order: &str) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let run = nova(&["sim", "ctl", "--socket", &self.socket(), order]);
+            if run.code == 0 {
+                return;
+            }
+            let soon = ["does not listen", "no client is connected"];
+            assert!(soon.iter().any(|why| run.stderr.contains(why)), "{}", run.stderr);
+            assert!(Instant::now() < end, "the client does not come");
+        }
+    }
+
+    /// A client that waits for an alarm longer than any test does.
+    pub fn alarm(&self) -> Watch {
+        let mut process = Process::start(&["-d", &self.device(), "timer", "--alarm", "10000s"]);
+        let stdout = BufReader::new(process.0.stdout.take().unwrap());
+        Watch { process, stdout }
+    }
+
     pub fn kill(mut self) {
         self.process.0.kill().unwrap();
         self.process.wait();

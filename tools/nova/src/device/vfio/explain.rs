@@ -46,7 +46,10 @@ pub(super) fn explain(error: &DeviceError, spec: &Spec) -> Error {
             };
             Error::new(code, error.to_string()).next(format!("nova doctor {address}"))
         }
-        _ => Error::new(code(error.kind()), error.to_string()).next("nova list"),
+        (_, DeviceError::Gone { what }) => {
+            Error::new(Code::NoDevice, format!("{what}: the device is gone")).next(spec.when_gone())
+        }
+        _ => Error::new(code(error.kind()), error.to_string()).next(spec.when_gone()),
     }
 }
 
