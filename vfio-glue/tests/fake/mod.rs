@@ -62,6 +62,10 @@ impl Tree {
     pub fn function(&self, address: &str, driver: Option<&str>, group: u32) {
         let folder = self.folder(&format!("bus/pci/devices/{address}"));
         fs::write(folder.join("class"), "0x030000\n").expect("a file");
+        let mut config = vec![0; 256];
+        config[..12].copy_from_slice(&[0xde, 0x10, 0x04, 0x22, 7, 0, 0, 0, 0xa1, 0, 0, 3]);
+        fs::write(folder.join("config"), config).expect("a file");
+        fs::write(folder.join("resource"), "0xfd000000 0xfdffffff 0x40200\n").expect("a file");
         fs::write(folder.join("driver_override"), "(null)\n").expect("a file");
         let members = self.folder(&format!("kernel/iommu_groups/{group}/devices"));
         symlink(&folder, members.join(address)).expect("a link");
