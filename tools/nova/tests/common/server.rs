@@ -109,7 +109,12 @@ impl Server {
 
     /// A client that watches the time, and has printed a line.
     pub fn watch(&self) -> Watch {
-        let args = ["-d", &self.device(), "timer", "--watch", "--interval", "1ms"];
+        self.watch_with("timer")
+    }
+
+    /// The same with another command.
+    pub fn watch_with(&self, command: &str) -> Watch {
+        let args = ["-d", &self.device(), command, "--watch", "--interval", "1ms"];
         let mut process = Process::start(&args);
         let (_, stdout) = first_line(process.0.stdout.take().unwrap());
         Watch { process, stdout }
