@@ -192,12 +192,12 @@ mod tests {
         }
         for file in ["dev/iommu", "dev/vfio/devices/vfio0"] {
             let path = tree.path().join(file);
-            fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
             assert_eq!(what(), "version of VFIO");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
         for file in ["dev/iommu", "dev/vfio/vfio"] {
-            fs::set_permissions(tree.path().join(file), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(tree.path().join(file), fs::Permissions::from_mode(0o000)).unwrap();
         }
         let error = open(GPU.parse().unwrap(), &options).unwrap_err();
         assert!(matches!(&error, Error::Open { path, .. } if path.ends_with("iommu")), "{error}");
