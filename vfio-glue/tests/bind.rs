@@ -15,7 +15,13 @@ fn address() -> Address {
 }
 
 fn places(tree: &Tree) -> Places {
-    Places { sysfs: tree.root(), records: tree.path().join("run"), patience: Duration::from_millis(500) }
+    Places {
+        sysfs: tree.root(),
+        records: tree.path().join("run"),
+        dev: tree.path().join("dev"),
+        proc: tree.path().join("proc"),
+        patience: Duration::from_millis(500),
+    }
 }
 
 fn tree(driver: Option<&str>) -> Tree {
@@ -80,6 +86,72 @@ fn what_vfio_does_not_take_keeps_its_driver() {
     assert!(matches!(&error, BindError::NotTaken { driver, .. } if driver == VFIO_PCI), "{error}");
     assert_eq!(kernel.end(), None);
     assert_eq!(tree.driver_of(GPU).as_deref(), Some("other"));
+}
+
+#[test]
+fn what_was_stopped_half_way_can_be_gone_on_with() {
+    for again in [false, true] {
+        let tree = tree(Some("other"));
+        let places = places(&tree);
+        let kernel = Kernel::start(&tree, GPU, own());
+        bind(&places, address()).expect("binds");
+        assert_eq!(kernel.end().as_deref(), Some(VFIO_PCI));
+        // Its old driver does not take it back.
+        let kernel = Kernel::start(&tree, GPU, Manners { refuses: vec!["other"], ..own() });
+        let error = unbind(&places, address()).expect_err("not taken");
+        assert!(matches!(&error, BindError::NotTaken { driver, .. } if driver == "other"), "{error}");
+        assert_eq!((kernel.end(), tree.driver_of(GPU)), (None, None));
+        let kernel = Kernel::start(&tree, GPU, own());
+        if again {
+            assert_eq!(bind(&places, address()).expect("binds").from, None);
+        }
+        assert_eq!(unbind(&places, address()).expect("goes on").to.as_deref(), Some("other"));
+        assert_eq!(kernel.end(), None);
+        let error = unbind(&places, address()).expect_err("done");
+        assert!(matches!(error, BindError::NotOurs { .. }), "{error}");
+    }
+}
+
+#[test]
+fn an_override_of_somebody_elses_is_there_again() {
+    for refuses in [vec![], vec![VFIO_PCI]] {
+        let fails = !refuses.is_empty();
+        let tree = tree(Some("other"));
+        let places = places(&tree);
+        tree.file(&format!("bus/pci/devices/{GPU}/driver_override"), "other\n");
+        let kernel = Kernel::start(&tree, GPU, Manners { refuses, ..own() });
+        assert_eq!(bind(&places, address()).is_err(), fails);
+        if !fails {
+            unbind(&places, address()).expect("unbinds");
+        }
+        assert_eq!((kernel.end().as_deref(), tree.driver_of(GPU).as_deref()), (Some("other"), Some("other")));
+    }
+}
+
+#[test]
+fn a_write_that_does_not_return_is_not_waited_for() {
+    let tree = tree(Some("nouveau"));
+    // Nobody reads from this pipe, so opening it does not return, as the kernel's write while the device is used.
+    let error = bind(&places(&tree), address()).expect_err("held");
+    assert!(matches!(&error, BindError::Held { driver, .. } if driver == "nouveau"), "{error}");
+    assert_eq!(tree.driver_of(GPU).as_deref(), Some("nouveau"));
+}
+
+#[test]
+fn whoever_drives_it_is_named_before_anything_is_done() {
+    let tree = tree(Some(VFIO_PCI));
+    let places = places(&tree);
+    std::fs::create_dir_all(tree.path().join("proc/41/fd")).expect("a folder");
+    std::fs::create_dir_all(tree.path().join("proc/42/fd")).expect("a folder");
+    let open = tree.path().join("proc/42/fd/3");
+    std::os::unix::fs::symlink(tree.path().join("dev/vfio/7"), &open).expect("a link");
+    let error = unbind(&places, address()).expect_err("in use");
+    assert!(matches!(error, BindError::InUse { process: 42, .. }), "{error}");
+    assert_eq!(tree.driver_of(GPU).as_deref(), Some(VFIO_PCI));
+    std::fs::remove_file(open).expect("removed");
+    let kernel = Kernel::start(&tree, GPU, own());
+    unbind(&places, address()).expect("unbinds");
+    drop(kernel);
 }
 
 #[test]

@@ -62,6 +62,16 @@ fn no_iommu() {
 }
 
 #[test]
+fn a_machine_without_a_gpu() {
+    let (tree, places) = healthy();
+    std::fs::remove_dir_all(tree.path().join("bus/pci/devices").join(GPU)).expect("removed");
+    std::fs::remove_dir_all(tree.path().join("kernel/iommu_groups")).expect("removed");
+    std::fs::remove_dir_all(tree.path().join("bus/pci/drivers/vfio-pci")).expect("removed");
+    let subjects: Vec<_> = examine(&places, None).iter().map(|finding| finding.subject).collect();
+    assert_eq!(subjects, [Subject::Device, Subject::Iommu, Subject::Module]);
+}
+
+#[test]
 fn the_module_is_missing() {
     let (tree, places) = healthy();
     std::fs::remove_dir_all(tree.path().join("bus/pci/drivers/vfio-pci")).expect("removed");

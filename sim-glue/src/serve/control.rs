@@ -161,6 +161,14 @@ pub enum ControlError {
     /// As many connections as are taken have just asked for something.
     #[error("busy: too many control connections; close one, or try again in a few seconds")]
     Busy,
+    /// The client that is connected has no eventfd for it.
+    #[error(
+        "the client does not listen for that (VFIO's {name} eventfd); nothing was done; `disconnect` cuts it off"
+    )]
+    NobodyListens {
+        /// The eventfd.
+        name: &'static str,
+    },
 }
 
 impl Request {
@@ -265,8 +273,8 @@ impl Shared {
             Request::Delay { us } => self.faults().delay = us * 1000,
             Request::LowerFirewall => self.gpu.with(SimGpu::lower_firewall),
             Request::Disconnect => self.order(Order::Disconnect)?,
-            Request::SignalError => self.order(Order::Signal(irq::ERR))?,
-            Request::RequestDevice => self.order(Order::Signal(irq::REQ))?,
+            Request::SignalError => self.signal(irq::ERR, "error")?,
+            Request::RequestDevice => self.signal(irq::REQ, "request")?,
             Request::Stats => {}
         }
         Ok(())
@@ -275,6 +283,14 @@ impl Shared {
     fn here(&self) -> Result<(), ControlError> {
         let there = self.gpu.with(|gpu| gpu.power()) == Power::Present;
         there.then_some(()).ok_or(ControlError::NotThere)
+    }
+
+    /// Signals an eventfd of the client's, which has to be there.
+    fn signal(&self, index: u32, name: &'static str) -> Result<(), ControlError> {
+        if self.connected.load(Relaxed) && self.listening.load(Relaxed) & 1 << index == 0 {
+            return Err(ControlError::NobodyListens { name });
+        }
+        self.order(Order::Signal(index))
     }
 
     fn order(&self, order: Order) -> Result<(), ControlError> {

@@ -2,6 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use nova_backends::vfio_user::{IrqInfo, RegionFlags, SetIrqs, index};
 use rustix::io::Errno;
@@ -60,6 +61,7 @@ impl Device {
     pub(super) fn renew(&mut self) -> Result<(), Errno> {
         self.memory.clear();
         (self.irqs, self.windows, self.msix) = fresh(&self.gpu, &self.shared.counters)?;
+        self.shared.listening.store(0, Relaxed);
         if self.gpu.with(|gpu| gpu.reset(clock::now())) {
             self.was_reset();
         }
@@ -153,6 +155,7 @@ impl Device {
     /// As [`Irqs::set`].
     pub(super) fn set_irqs(&mut self, set: &SetIrqs<'_>, fds: Vec<OwnedFd>) -> Result<bool, Errno> {
         let change = self.irqs.set(set, fds)?;
+        self.shared.listening.store(self.irqs.listening(), Relaxed);
         if let Change::Messages { kind, on } = change {
             self.gpu.with(|gpu| gpu.pci_mut().enable_messages(kind, on));
         }

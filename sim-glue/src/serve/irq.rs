@@ -127,6 +127,12 @@ impl Irqs {
         counter.fetch_add(1, Relaxed);
     }
 
+    /// One bit for each type that has an eventfd.
+    pub(super) fn listening(&self) -> u32 {
+        let any = |events: &Vec<Option<Event>>| events.iter().any(Option::is_some);
+        (0..).zip(&self.events).filter(|(_, events)| any(events)).map(|(index, _)| 1 << index).sum()
+    }
+
     /// Signals one of the types that have one eventfd; whether there is one.
     pub(super) fn signal(&self, index: u32, vector: u32) -> bool {
         let event = self.events.get(index as usize).and_then(|events| events.get(vector as usize));

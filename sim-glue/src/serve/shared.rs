@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -24,6 +24,8 @@ pub(super) struct Shared {
     pub(super) incoming: Mutex<VecDeque<UnixStream>>,
     pub(super) stop: AtomicBool,
     pub(super) connected: AtomicBool,
+    /// One bit for each type of interrupt that the client has an eventfd for. Changed before the client is answered.
+    pub(super) listening: AtomicU32,
     /// Wakes the loop.
     pub(super) wake: OwnedFd,
 }
@@ -38,6 +40,7 @@ impl Shared {
             incoming: Mutex::default(),
             stop: AtomicBool::new(false),
             connected: AtomicBool::new(false),
+            listening: AtomicU32::new(0),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         })
     }

@@ -125,6 +125,9 @@ fn a_client_is_told_and_cut_off() {
     let server = serve("ga102");
     assert!(refused(server.handle(), &Request::Disconnect).contains("no client is connected"));
     let mut client = Client::new(server.handle());
+    for request in [Request::SignalError, Request::RequestDevice] {
+        assert!(refused(server.handle(), &request).contains("does not listen"), "{request:?}");
+    }
     let (error, request) = (client.attach(irq::ERR), client.attach(irq::REQ));
     ask(server.handle(), &Request::SignalError);
     assert_eq!(error.wait(), 1);
@@ -132,7 +135,8 @@ fn a_client_is_told_and_cut_off() {
     assert_eq!(request.wait(), 1);
     ask(server.handle(), &Request::Disconnect);
     assert!(client.is_closed());
-    Client::new(server.handle());
+    let _second = Client::new(server.handle());
+    assert!(refused(server.handle(), &Request::SignalError).contains("does not listen"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use nova_core::units::timer::Fired;
 
 use crate::device::{AnyBus, Opened};
 use crate::error::{Code, Error, Result};
-use crate::host::Local;
+use crate::host::{End, Local};
 
 /// The driver's token in a session's call.
 pub(crate) type Cx<'a> = Bound<'a, Gpu<Local>>;
@@ -27,6 +27,8 @@ pub(crate) struct Bench {
     session: Session<Arc<GpuDevice<Local>>>,
     outside: Outside,
     bus: AnyBus,
+    /// What to type when the device is gone.
+    next: Option<String>,
 }
 
 impl Bench {
@@ -37,9 +39,12 @@ impl Bench {
     /// When the device cannot be driven, or probe fails; it has been undone then.
     pub(crate) fn probe(opened: &Opened) -> Result<Self> {
         let host = Local::new(opened.machine.clone());
-        Self::probe_on(host, opened.bus.clone()).map_err(|error| {
-            error.or_next(format!("nova -d {} reg read NV_PMC_BOOT_0", opened.spec.quoted()))
-        })
+        let next = opened.spec.when_gone();
+        let bench = Self::probe_on(host, opened.bus.clone()).map_err(|error| match error.code() {
+            Code::NoDevice if opened.machine.end().is_some() => error.or_next(next.clone()),
+            _ => error.or_next(format!("nova -d {} reg read NV_PMC_BOOT_0", opened.spec.quoted())),
+        })?;
+        Ok(Self { next: Some(next), ..bench })
     }
 
     /// Binds the driver to the device behind `bus`.
@@ -54,7 +59,7 @@ impl Bench {
         probed.map_err(|error| bus.take_failure().map_or_else(|| Error::from(error), Error::from))?;
         let session = Session::open(device.clone(), &Gpu::CLIENT);
         let session = session.map_err(|refused| Error::new(Code::Refused, refused.to_string()))?;
-        Ok(Self { host, device, session, outside, bus })
+        Ok(Self { host, device, session, outside, bus, next: None })
     }
 
     /// Runs `f` inside the driver's gate, as an open file would.
@@ -63,8 +68,28 @@ impl Bench {
     ///
     /// When the device refuses, or `f` fails.
     pub(crate) fn call<R>(&mut self, f: impl FnOnce(&Cx<'_>) -> Result<R, CoreError>) -> Result<R> {
+        self.check_asked()?;
         let result = self.session.call(&mut self.outside, f);
-        result.map_err(|error| self.bus.take_failure().map_or_else(|| Error::from(error), Error::from))
+        result.map_err(|error| {
+            self.explain(self.bus.take_failure().map_or_else(|| Error::from(error), Error::from))
+        })
+    }
+
+    /// Fails if the system wants the device back.
+    fn check_asked(&self) -> Result<()> {
+        if self.host.end() != Some(End::Asked) {
+            return Ok(());
+        }
+        let what = "the system asks for the device back (an unbind or a hot unplug), so it is left";
+        Err(Error::new(Code::NoDevice, what).next("nova list"))
+    }
+
+    /// An error of the device, with what to do when it is gone.
+    fn explain(&self, error: Error) -> Error {
+        match (error.code(), &self.next) {
+            (Code::NoDevice, Some(next)) => error.or_next(next.clone()),
+            _ => error,
+        }
     }
 
     /// The GPU's time.
@@ -89,8 +114,15 @@ impl Bench {
         let host = self.host.clone();
         let until = host.now() + ahead + PATIENCE;
         let clock = Working { host, until };
-        let fired = self.session.wait(&mut self.outside, &clock, until, |cx| Ok(Gpu::fired(cx, id)))?;
-        Ok((asked, fired))
+        let fired = self.session.wait(&mut self.outside, &clock, until, |cx| Ok(Gpu::fired(cx, id)));
+        fired.map(|fired| (asked, fired)).map_err(|error| match self.check_asked() {
+            Err(asked) => asked,
+            // It cannot fire any more.
+            Ok(()) if self.host.end().is_some() => {
+                self.explain(Error::new(Code::NoDevice, "the device is gone"))
+            }
+            Ok(()) => self.explain(error.into()),
+        })
     }
 
     /// Lets `span` pass, with everything that becomes due.
@@ -133,7 +165,10 @@ struct Working {
 
 impl Clock for Working {
     fn now(&self) -> Instant {
-        self.host.step(self.until);
+        if !self.host.step(self.until) {
+            // Nothing more will happen, however early it is.
+            return self.until;
+        }
         self.host.now()
     }
 }

@@ -28,9 +28,10 @@ use error::{Code, Error};
 
 /// Runs the tool with these arguments, the first of which is its own name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let result = match Cli::try_parse_from(args) {
+    let args: Vec<_> = args.into_iter().collect();
+    let result = match Cli::try_parse_from(&args) {
         Ok(cli) => cli.run(),
-        Err(error) => usage(&error),
+        Err(error) => usage(&error, &args),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     if error.code() != Code::Ok {
@@ -53,8 +54,21 @@ fn subcommand_missing(text: &str) -> Error {
         .next(format!("{} --help", words.join(" ")))
 }
 
+/// The subcommand that was typed, for errors in which clap does not name it.
+fn subcommand(args: &[OsString]) -> String {
+    let top = Cli::command();
+    let (mut here, mut words) = (&top, vec!["nova"]);
+    for word in args.iter().skip(1) {
+        if let Some(found) = here.find_subcommand(word) {
+            words.push(found.get_name());
+            here = found;
+        }
+    }
+    words.join(" ")
+}
+
 /// What clap has to say: help on standard output, mistakes on one line.
-fn usage(error: &clap::Error) -> Result<(), Error> {
+fn usage(error: &clap::Error, args: &[OsString]) -> Result<(), Error> {
     if !error.use_stderr() {
         // A reader that went away has seen enough help.
         let _ = error.print();
@@ -75,7 +89,7 @@ fn usage(error: &clap::Error) -> Result<(), Error> {
     let parts: Vec<_> = what.into_iter().chain(tips).collect();
     let what = parts.join(" ");
     let help = rest.iter().find_map(|line| line.strip_prefix("Usage: ")).map_or_else(
-        || "nova --help".to_owned(),
+        || format!("{} --help", subcommand(args)),
         |usage| {
             let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
             format!("{} --help", words.collect::<Vec<_>>().join(" "))

@@ -28,6 +28,13 @@ fn devices() {
 }
 
 #[test]
+fn values_name_the_help_of_their_own_command() {
+    fails(&["timer", "--alarm", "soon"], 2, "try: nova timer --help");
+    fails(&["-d", "sim:ga102", "reg", "find", "--format", "nope"], 2, "try: nova reg find --help");
+    fails(&["--format", "nope"], 2, "try: nova --help");
+}
+
+#[test]
 fn gpus_that_are_not_well() {
     fails(&["-d", "sim:ga102,gone", "info"], 3, "0xffffffff");
     fails(&["-d", "sim:ga102,gone", "reg", "read", "NV_PMC_BOOT_0"], 3, "0xffffffff");

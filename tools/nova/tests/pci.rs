@@ -117,4 +117,9 @@ fn the_doctor_names_what_is_in_the_way_and_the_way_out() {
         (&"problem".into(), &format!("sudo nova bind {GPU}").into())
     );
     assert_eq!(tree.nova(&["doctor", "gpu"]).code, 2);
+    // A machine without any: NOVA_SYSFS names no folder.
+    let run = common::nova(&["doctor"]);
+    let first = run.stdout.lines().next().unwrap_or_default();
+    assert!(first.starts_with("problem  there is no GPU of NVIDIA"), "{}", run.stdout);
+    assert!(run.code == 5 && run.stderr.ends_with("try: nova -d sim:ga102 info\n"), "{}", run.stderr);
 }

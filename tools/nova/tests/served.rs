@@ -157,9 +157,14 @@ fn what_ctl_refuses() {
     let socket = server.socket();
     let ctl = |args: &[&str]| nova(&[&["sim", "ctl", "--socket", &socket], args].concat());
     fails(&ctl(&["raise", "512"]), 2, "0..=511");
-    fails(&ctl(&["block", "8", "4"]), 5, "last is 4");
-    fails(&ctl(&["delay", "61s"]), 2, "whole number of us");
+    fails(&ctl(&["block", "8", "4"]), 2, "the last register, 0x4, is before the first, 0x8");
+    fails(&ctl(&["block", "8", "0x1000000"]), 2, "0x1000000 is outside");
+    fails(&ctl(&["raise", "999"]), 2, "try: nova sim ctl raise --help");
+    fails(&ctl(&["delay", "61s"]), 2, "is too long; the longest is 60.000 s; try:");
     fails(&ctl(&["delay", "1ns"]), 2, "whole number of us");
+    let control = format!("{socket}.ctl");
+    fails(&nova(&["sim", "ctl", "--socket", &control, "stats"]), 2, "is the control socket itself");
+    fails(&nova(&["-d", &format!("vfio-user:{control}"), "info"]), 2, "is a control socket");
     fails(&ctl(&["disconnect"]), 5, "no client is connected");
     fails(&ctl(&["fal-off"]), 2, "fall-off");
     fails(&nova(&["sim", "ctl", "--control", &socket, "stats"]), 3, "has hung up");
@@ -243,7 +248,7 @@ fn devices_that_are_not_there() {
     fails(&nova(&["-d", &at("file"), "info"]), 3, "nobody listens there");
     fails(&nova(&["-d", &at(&"x".repeat(120)), "info"]), 2, "108");
     fails(&nova(&["-d", "vfio-user:", "info"]), 2, "names no socket");
-    fails(&nova(&["-d", "vfio:01:00.0", "info"]), 5, "not bound to vfio-pci");
+    fails(&nova(&["-d", "vfio:01:00.0", "info"]), 3, "there is no PCI function 0000:01:00.0; try: nova list");
     fails(&nova(&["-d", "vfio:01:00.0,no-imu", "info"]), 2, "only no-iommu");
     fails(&nova(&["-d", &at("none"), "device", "stress"]), 5, "not simulated");
 }
@@ -269,7 +274,11 @@ fn a_server_that_is_no_server_of_devices() {
 fn one_client_at_a_time() {
     let server = Server::start(&["--chip", "ga102"]);
     let mut watch = server.watch();
-    fails(&nova(&["-d", &server.device(), "info"]), 5, "in use by another client");
+    fails(
+        &nova(&["-d", &server.device(), "info"]),
+        5,
+        "in use by another client; try: nova sim ctl --socket",
+    );
     watch.interrupt();
     assert_eq!(nova(&["-d", &server.device(), "info"]).code, 0);
 }
@@ -287,13 +296,35 @@ fn a_client_that_is_interrupted_leaves_the_device_quiet() {
 
 #[test]
 fn a_server_that_dies_is_a_gpu_that_is_gone() {
+    for command in ["timer", "irq"] {
+        let server = Server::start(&["--chip", "ga102"]);
+        let watch = server.watch_with(command);
+        server.kill();
+        let run = watch.finish();
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        let last = run.stderr.lines().last().unwrap_or_default();
+        assert!(last.contains("the device is gone; try: nova sim serve --socket "), "{}", run.stderr);
+        assert!(command == "irq" || last.len() + 1 == run.stderr.len(), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_client_that_is_asked_for_the_device_ends() {
     let server = Server::start(&["--chip", "ga102"]);
-    let watch = server.watch();
-    server.kill();
-    let run = watch.finish();
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("gone"), "{}", run.stderr);
-    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    for (order, says) in
+        [("request-device", "asks for the device back"), ("signal-error", "gone; try: nova sim")]
+    {
+        let watch = server.watch();
+        server.ctl(&[order]);
+        fails(&watch.finish(), 3, says);
+        let alarm = server.alarm();
+        server.ctl_when_heard(order);
+        let run = alarm.finish();
+        // The driver may have a word to say before.
+        let last = run.stderr.lines().last().unwrap_or_default();
+        assert!(run.code == 3 && last.starts_with("nova: ") && last.contains(says), "{}", run.stderr);
+    }
+    assert_eq!(nova(&["-d", &server.device(), "info"]).code, 0);
 }
 
 #[test]

@@ -39,6 +39,14 @@ pub enum BindError {
         /// The driver.
         driver: String,
     },
+    /// A process drives the function through VFIO.
+    #[error("process {process} uses {address}, so vfio-pci would not let go of it; end that process first")]
+    InUse {
+        /// The address.
+        address: Address,
+        /// Its number.
+        process: u32,
+    },
     /// A driver did not take the function.
     #[error("{driver} does not take {address}; `sudo dmesg | tail` has its reason")]
     NotTaken {

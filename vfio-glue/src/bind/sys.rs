@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -95,13 +96,41 @@ impl<'a> Function<'a> {
         write(&self.folder.join("driver_override"), &line)
     }
 
+    /// The only driver that may take the function, if there is such a rule.
+    pub(super) fn only(&self) -> Result<Option<String>, BindError> {
+        let path = self.folder.join("driver_override");
+        let text = fs::read_to_string(&path).map_err(|error| BindError::file(&path, error))?;
+        let name = text.lines().next().unwrap_or_default().trim();
+        // What the kernel prints of a null pointer.
+        Ok(Some(name.to_owned()).filter(|name| !name.is_empty() && name != "(null)"))
+    }
+
     /// Takes the function from a driver.
+    ///
+    /// The kernel does not return from the write while somebody uses the device, so users are looked for first, and the
+    /// write has a thread of its own.
     pub(super) fn release(&self, driver: &str) -> Result<(), BindError> {
-        write(&self.drivers().join(driver).join("unbind"), &self.address.to_string())?;
+        if driver == super::VFIO_PCI
+            && let Some(process) = opener(&self.places.proc, &self.device_files())
+        {
+            return Err(BindError::InUse { address: self.address, process });
+        }
+        let (path, text) = (self.drivers().join(driver).join("unbind"), self.address.to_string());
+        let (send, receive) = mpsc::channel();
+        let written = thread::Builder::new().name("unbind".to_owned()).spawn({
+            let path = path.clone();
+            move || {
+                // Nobody listens any more when it took too long.
+                let _ = send.send(write(&path, &text));
+            }
+        });
+        written.map_err(|error| BindError::file(&path, error))?;
+        let held = || BindError::Held { address: self.address, driver: driver.to_owned() };
+        receive.recv_timeout(self.places.patience).map_err(|_| held())??;
         if self.becomes(|now| now.is_none()) {
             return Ok(());
         }
-        Err(BindError::Held { address: self.address, driver: driver.to_owned() })
+        Err(held())
     }
 
     /// Has the kernel look for a driver, which has to be this one.
@@ -133,6 +162,16 @@ impl<'a> Function<'a> {
         }
     }
 
+    /// The files by which processes reach the function.
+    fn device_files(&self) -> Vec<PathBuf> {
+        let vfio = self.places.dev.join("vfio");
+        let group = link(&self.folder.join("iommu_group"));
+        let groups =
+            group.into_iter().flat_map(|number| [vfio.join(format!("noiommu-{number}")), vfio.join(number)]);
+        let own = fs::read_dir(self.folder.join("vfio-dev")).into_iter().flatten().flatten();
+        groups.chain(own.map(|entry| vfio.join("devices").join(entry.file_name()))).collect()
+    }
+
     fn drivers(&self) -> PathBuf {
         self.places.sysfs.path().join("bus/pci/drivers")
     }
@@ -140,6 +179,17 @@ impl<'a> Function<'a> {
 
 fn folder(sysfs: &Root, address: Address) -> PathBuf {
     sysfs.path().join("bus/pci/devices").join(address.to_string())
+}
+
+/// A process that has one of these files open, as far as this process may see.
+fn opener(proc: &Path, files: &[PathBuf]) -> Option<u32> {
+    let opens = |process: &PathBuf| {
+        let mut open = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        open.any(|fd| fs::read_link(fd.path()).is_ok_and(|target| files.contains(&target)))
+    };
+    let processes = fs::read_dir(proc).ok()?.flatten();
+    let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.find(|number: &u32| opens(&proc.join(number.to_string())))
 }
 
 /// One write, as the files of sysfs want it.

@@ -48,6 +48,12 @@ pub enum Error {
         /// Why.
         errno: Errno,
     },
+    /// There is nothing at this address.
+    #[error("there is no PCI function {address}")]
+    NoFunction {
+        /// The PCI address.
+        address: String,
+    },
     /// The device is not bound to vfio-pci.
     #[error("{address} is not bound to vfio-pci; `nova bind {address}` does that")]
     NotBound {
@@ -130,7 +136,7 @@ impl Error {
     /// What kind of error it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Gone { .. } => Kind::Gone,
+            Self::Gone { .. } | Self::NoFunction { .. } => Kind::Gone,
             Self::Timeout { .. } => Kind::Timeout,
             Self::Protocol { .. } => Kind::Protocol,
             Self::Refused { errno, .. } | Self::System { errno, .. } | Self::Open { errno, .. } => of(*errno),

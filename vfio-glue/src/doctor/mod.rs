@@ -44,7 +44,9 @@ impl Default for Places {
 
 /// Everything there is to say, worst first. Nothing at all means that all is well.
 pub fn examine(places: &Places, device: Option<Address>) -> Vec<Finding> {
-    let mut findings = system::examine(places);
+    // First, as nothing else matters then: the sort keeps the order of what is equally bad.
+    let mut findings: Vec<_> = system::no_gpu(places).filter(|_| device.is_none()).into_iter().collect();
+    findings.extend(system::examine(places));
     if let Some(address) = device {
         findings.extend(device::examine(places, address));
     }

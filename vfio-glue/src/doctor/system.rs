@@ -15,6 +15,18 @@ pub(super) fn examine(places: &Places) -> Vec<Finding> {
     findings.into_iter().flatten().collect()
 }
 
+/// There is nothing to drive.
+pub(super) fn no_gpu(places: &Places) -> Option<Finding> {
+    let none = places.sysfs.list().is_ok_and(|found| found.is_empty());
+    none.then(|| Finding {
+        severity: Severity::Problem,
+        subject: Subject::Device,
+        what: "there is no GPU of NVIDIA in this machine".to_owned(),
+        why: "there is nothing to drive, whatever else is right; a simulated one needs none of this",
+        fix: None,
+    })
+}
+
 /// Whether VFIO may be used without an IOMMU.
 fn unsafe_mode(places: &Places) -> bool {
     let path = places.sysfs.path().join("module/vfio/parameters/enable_unsafe_noiommu_mode");

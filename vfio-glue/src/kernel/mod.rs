@@ -15,6 +15,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use crate::device::{Device, Error};
 use crate::sysfs::{Address, Root};
 use group::Group;
@@ -79,10 +81,23 @@ enum Iommu {
 fn open_file(address: Address, options: &Options) -> Result<(OwnedFd, Iommu), Error> {
     let name = address.to_string();
     let folder = options.sysfs.path().join("bus/pci/devices").join(&name);
+    if !folder.is_dir() {
+        return Err(Error::NoFunction { address: name });
+    }
     check_driver(&folder, &name)?;
     let cdev = cdev(&folder, &options.dev);
     match (options.interface, cdev) {
-        (Interface::Any, Some(path)) if options.dev.join("iommu").exists() => by_iommufd(&path, options),
+        (Interface::Any, Some(path)) if options.dev.join("iommu").exists() => {
+            by_iommufd(&path, options).or_else(|error| match error {
+                // The group may be ours where iommufd is not.
+                Error::Open { errno: Errno::ACCESS | Errno::PERM, .. } => by_group(&folder, &name, options)
+                    .map_err(|other| match other {
+                        Error::Open { .. } => error,
+                        other => other,
+                    }),
+                _ => Err(error),
+            })
+        }
         (Interface::Iommufd, Some(path)) => by_iommufd(&path, options),
         (Interface::Iommufd, None) => Err(Error::Unsupported { what: "a device file for iommufd" }),
         (Interface::Any | Interface::Group, _) => by_group(&folder, &name, options),
@@ -127,4 +142,64 @@ fn by_group(folder: &Path, name: &str, options: &Options) -> Result<(OwnedFd, Io
 /// The last part of what a symbolic link points to.
 fn link(path: &Path) -> Option<String> {
     Some(fs::read_link(path).ok()?.file_name()?.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    const GPU: &str = "0000:01:00.0";
+
+    /// A function of group 7 with vfio-pci, and the files of both interfaces, which are no devices.
+    fn tree() -> (tempfile::TempDir, Options) {
+        let tree = tempfile::tempdir().unwrap();
+        let at = |path: &str| tree.path().join(path);
+        for folder in ["dev/vfio/devices", "bus/pci/drivers/vfio-pci", "groups/7"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        let function = at("bus/pci/devices").join(GPU);
+        fs::create_dir_all(function.join("vfio-dev/vfio0")).unwrap();
+        symlink(at("bus/pci/drivers/vfio-pci"), function.join("driver")).unwrap();
+        symlink(at("groups/7"), function.join("iommu_group")).unwrap();
+        for file in ["dev/iommu", "dev/vfio/vfio", "dev/vfio/7", "dev/vfio/devices/vfio0"] {
+            fs::write(at(file), "").unwrap();
+        }
+        let options =
+            Options { sysfs: Root::new(tree.path()), dev: tree.path().join("dev"), ..Options::default() };
+        (tree, options)
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_just_not_bound() {
+        let (_tree, options) = tree();
+        let error = open("0000:09:00.0".parse().unwrap(), &options).unwrap_err();
+        assert!(matches!(&error, Error::NoFunction { address } if address == "0000:09:00.0"), "{error}");
+    }
+
+    #[test]
+    fn the_group_is_used_where_iommufd_is_not_ours() {
+        let (tree, options) = tree();
+        let what = || match open(GPU.parse().unwrap(), &options).unwrap_err() {
+            Error::Refused { what, .. } => what,
+            other => panic!("{other}"),
+        };
+        assert_eq!(what(), "binding the device to iommufd");
+        if rustix::process::geteuid().is_root() {
+            // No permission keeps root out.
+            return;
+        }
+        for file in ["dev/iommu", "dev/vfio/devices/vfio0"] {
+            let path = tree.path().join(file);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+            assert_eq!(what(), "version of VFIO");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        for file in ["dev/iommu", "dev/vfio/vfio"] {
+            fs::set_permissions(tree.path().join(file), fs::Permissions::from_mode(0o000)).unwrap();
+        }
+        let error = open(GPU.parse().unwrap(), &options).unwrap_err();
+        assert!(matches!(&error, Error::Open { path, .. } if path.ends_with("iommu")), "{error}");
+    }
 }

@@ -62,7 +62,11 @@ impl Tree {
     pub fn function(&self, address: &str, driver: Option<&str>, group: u32) {
         let folder = self.folder(&format!("bus/pci/devices/{address}"));
         fs::write(folder.join("class"), "0x030000\n").expect("a file");
-        self.pipe(&format!("bus/pci/devices/{address}/driver_override"));
+        let mut config = vec![0; 256];
+        config[..12].copy_from_slice(&[0xde, 0x10, 0x04, 0x22, 7, 0, 0, 0, 0xa1, 0, 0, 3]);
+        fs::write(folder.join("config"), config).expect("a file");
+        fs::write(folder.join("resource"), "0xfd000000 0xfdffffff 0x40200\n").expect("a file");
+        fs::write(folder.join("driver_override"), "(null)\n").expect("a file");
         let members = self.folder(&format!("kernel/iommu_groups/{group}/devices"));
         symlink(&folder, members.join(address)).expect("a link");
         symlink(members.parent().expect("a group"), folder.join("iommu_group")).expect("a link");
@@ -103,32 +107,33 @@ pub struct Manners {
 /// A kernel for one function; it ends when dropped.
 pub struct Kernel {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Option<String>>>,
+    thread: Option<JoinHandle<()>>,
+    only: PathBuf,
 }
 
 impl Kernel {
     pub fn start(tree: &Tree, address: &str, manners: Manners) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (root, address) = (tree.path().to_owned(), address.to_owned());
-        let mut pipes = Pipes::open(&root, &address);
+        let only = root.join("bus/pci/devices").join(&address).join("driver_override");
+        let mut pipes = Pipes::open(&root);
         let thread = thread::spawn({
             let stop = stop.clone();
             move || {
-                let mut only: Option<String> = None;
                 // What has been written is done before the end.
-                while pipes.serve(&root, &address, &manners, &mut only) || !stop.load(SeqCst) {
+                while pipes.serve(&root, &address, &manners) || !stop.load(SeqCst) {
                     thread::sleep(Duration::from_millis(1));
                 }
-                only
             }
         });
-        Self { stop, thread: Some(thread) }
+        Self { stop, thread: Some(thread), only }
     }
 
     /// Ends it, and gives the override that was left.
     pub fn end(mut self) -> Option<String> {
         self.stop.store(true, SeqCst);
-        self.thread.take().expect("once").join().expect("the kernel does not crash")
+        self.thread.take().expect("once").join().expect("the kernel does not crash");
+        only(&self.only)
     }
 }
 
@@ -140,33 +145,24 @@ impl Drop for Kernel {
 
 /// Where it listens.
 struct Pipes {
-    only: File,
     probe: File,
     unbind: Vec<(String, File)>,
 }
 
 impl Pipes {
-    fn open(root: &Path, address: &str) -> Self {
+    fn open(root: &Path) -> Self {
         let drivers = fs::read_dir(root.join("bus/pci/drivers")).into_iter().flatten().flatten();
         let unbind = drivers.map(|driver| {
             (driver.file_name().to_string_lossy().into_owned(), open(&driver.path().join("unbind")))
         });
-        Self {
-            only: open(&root.join("bus/pci/devices").join(address).join("driver_override")),
-            probe: open(&root.join("bus/pci/drivers_probe")),
-            unbind: unbind.collect(),
-        }
+        Self { probe: open(&root.join("bus/pci/drivers_probe")), unbind: unbind.collect() }
     }
 
     /// Does what was written since the last time; false if nothing was.
-    fn serve(&mut self, root: &Path, address: &str, manners: &Manners, only: &mut Option<String>) -> bool {
+    fn serve(&mut self, root: &Path, address: &str, manners: &Manners) -> bool {
         // Looked at first, for what was written last: whoever writes to several waits for the one before.
         let (probe, mut busy) = (read(&mut self.probe), false);
         let unbinds: Vec<_> = self.unbind.iter_mut().map(|(name, pipe)| (name.clone(), read(pipe))).collect();
-        if let Some(text) = read(&mut self.only) {
-            *only = text.lines().last().filter(|line| !line.is_empty()).map(str::to_owned);
-            busy = true;
-        }
         for (driver, text) in unbinds {
             if text.is_some_and(|text| text == address) && !manners.holds.contains(&driver.as_str()) {
                 set_driver(root, address, None);
@@ -174,6 +170,7 @@ impl Pipes {
             }
         }
         if probe.is_some_and(|text| text == address) {
+            let only = only(&root.join("bus/pci/devices").join(address).join("driver_override"));
             let driver = only.as_deref().or(manners.own).filter(|driver| !manners.refuses.contains(driver));
             if !root.join("bus/pci/devices").join(address).join("driver").exists() {
                 set_driver(root, address, driver);
@@ -182,6 +179,12 @@ impl Pipes {
         }
         busy
     }
+}
+
+/// An override: what was written last, over the beginning of what was there.
+fn only(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).expect("an override");
+    text.lines().next().filter(|line| !["", "(null)"].contains(line)).map(str::to_owned)
 }
 
 fn open(path: &Path) -> File {

@@ -81,6 +81,7 @@ fn explain(error: &BindError, way: Way, address: Address) -> Error {
         BindError::Permission { .. } => (Code::Permission, format!("sudo nova {verb} {address}")),
         BindError::NoModule { driver } => (Code::Refused, format!("sudo modprobe {driver}")),
         BindError::Held { .. } => (Code::Timeout, "sudo fuser -v /dev/dri/* /dev/nvidia*".to_owned()),
+        BindError::InUse { process, .. } => (Code::Refused, format!("ps -fp {process}")),
         BindError::NotTaken { .. } => (Code::Refused, "sudo dmesg | tail".to_owned()),
         BindError::NotOurs { .. } => (Code::Refused, "nova list".to_owned()),
         _ => (Code::Refused, format!("nova doctor {address}")),

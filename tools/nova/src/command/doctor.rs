@@ -1,6 +1,6 @@
 //! `nova doctor`: what keeps a GPU from being driven, and the command that changes it.
 
-use nova_vfio_glue::doctor::{self, Finding, Places, Severity};
+use nova_vfio_glue::doctor::{self, Finding, Places, Severity, Subject};
 use serde::Serialize;
 
 use super::Context;
@@ -47,18 +47,18 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     }
     // What was found is shown although the command fails.
     cx.out.flush()?;
-    let problems = findings.iter().filter(|finding| finding.severity == Severity::Problem);
-    match (problems.clone().count(), problems.clone().find_map(|finding| finding.fix.clone())) {
-        (0, _) => Ok(()),
-        (count, fix) => {
-            let what = format!("{count} of these keep a GPU from being driven by a process");
-            let error = Error::new(Code::Refused, what);
-            Err(match fix {
-                Some(fix) => error.next(fix),
-                None => error,
-            })
-        }
-    }
+    let mut problems = findings.iter().filter(|finding| finding.severity == Severity::Problem);
+    let count = problems.clone().count();
+    let Some(first) = problems.next() else { return Ok(()) };
+    let error =
+        Error::new(Code::Refused, format!("{count} of these keep a GPU from being driven by a process"));
+    // The first thing first: what mends another one does not help where, say, there is no IOMMU.
+    Err(match (&first.fix, first.subject) {
+        (Some(fix), _) => error.next(fix.clone()),
+        (None, Subject::Device) => error.next("nova -d sim:ga102 info"),
+        (None, Subject::Iommu) => error.next("the firmware's setup, then nova doctor"),
+        (None, _) => error,
+    })
 }
 
 fn print(findings: &[Finding], cx: &mut Context) {

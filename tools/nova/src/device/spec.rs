@@ -52,6 +52,16 @@ impl fmt::Display for Spec {
 }
 
 impl Spec {
+    /// What to type when the device is gone.
+    pub(crate) fn when_gone(&self) -> String {
+        match self {
+            Self::VfioUser(path) => {
+                format!("nova sim serve --socket {}", quoted(&path.display().to_string()))
+            }
+            _ => "nova list".to_owned(),
+        }
+    }
+
     /// The spec as a shell takes it.
     pub(crate) fn quoted(&self) -> String {
         quoted(&self.to_string())

@@ -26,6 +26,15 @@ use crate::device::AnyBus;
 use crate::output;
 use jobs::{Jobs, Kind};
 
+/// Why a device is to be left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The system wants it back.
+    Asked,
+    /// It is gone.
+    Gone,
+}
+
 /// What a device is plugged into: its time and its interrupt messages.
 pub(crate) trait Machine: Send + Sync {
     /// The time, in ns.
@@ -41,6 +50,10 @@ pub(crate) trait Machine: Send + Sync {
     /// Whether its time passes by itself.
     fn is_real_time(&self) -> bool {
         false
+    }
+    /// Whether, and why, whoever drives the device has to stop.
+    fn end(&self) -> Option<End> {
+        None
     }
     /// A driver wants interrupts from now on, or no longer.
     ///
@@ -106,8 +119,13 @@ impl Local {
         *lock(&self.0.observer) = Some(observer);
     }
 
+    /// Whether, and why, whoever drives the device has to stop.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.0.machine.end()
+    }
+
     /// Runs one callback that is due, or lets time pass until `until` at the latest. False when that
-    /// is reached and nothing is left to do.
+    /// is reached and nothing is left to do, or the device is to be left alone.
     pub(crate) fn step(&self, until: Instant) -> bool {
         self.poll();
         let now = self.0.machine.now();
@@ -124,7 +142,7 @@ impl Local {
             self.jobs().finish(id, outcome);
             return true;
         }
-        if now >= until.nanos() {
+        if now >= until.nanos() || self.end().is_some() {
             return false;
         }
         let next = self.jobs().next_due().unwrap_or(u64::MAX).min(until.nanos());

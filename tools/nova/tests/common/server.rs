@@ -109,9 +109,35 @@ impl Server {
 
     /// A client that watches the time, and has printed a line.
     pub fn watch(&self) -> Watch {
-        let args = ["-d", &self.device(), "timer", "--watch", "--interval", "1ms"];
+        self.watch_with("timer")
+    }
+
+    /// The same with another command.
+    pub fn watch_with(&self, command: &str) -> Watch {
+        let args = ["-d", &self.device(), command, "--watch", "--interval", "1ms"];
         let mut process = Process::start(&args);
         let (_, stdout) = first_line(process.0.stdout.take().unwrap());
+        Watch { process, stdout }
+    }
+
+    /// Asks until the client listens for it.
+    pub fn ctl_when_heard(&self, order: &str) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let run = nova(&["sim", "ctl", "--socket", &self.socket(), order]);
+            if run.code == 0 {
+                return;
+            }
+            let soon = ["does not listen", "no client is connected"];
+            assert!(soon.iter().any(|why| run.stderr.contains(why)), "{}", run.stderr);
+            assert!(Instant::now() < end, "the client does not come");
+        }
+    }
+
+    /// A client that waits for an alarm longer than any test does.
+    pub fn alarm(&self) -> Watch {
+        let mut process = Process::start(&["-d", &self.device(), "timer", "--alarm", "10000s"]);
+        let stdout = BufReader::new(process.0.stdout.take().unwrap());
         Watch { process, stdout }
     }
 

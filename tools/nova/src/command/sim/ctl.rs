@@ -5,6 +5,7 @@ mod stats;
 
 use std::path::PathBuf;
 
+use nova_core::bus::WINDOW_SIZE;
 use nova_core::hal::Nanos;
 use nova_sim_glue::serve::control::{LONGEST_DELAY_US, Request, Storm};
 use serde::Serialize;
@@ -17,6 +18,9 @@ use crate::value;
 
 /// Whom to ask, and for what.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Whom to ask is said with --socket or --control; --device names the device of other commands."
+)]
 pub(crate) struct Args {
     /// The socket of the served GPU; its control socket is then PATH.ctl.
     #[arg(long, value_name = "PATH", required_unless_present = "control")]
@@ -114,7 +118,15 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let request = args.order.request()?;
     let path = match (&args.control, &args.socket) {
         (Some(control), _) => control.clone(),
-        (None, Some(socket)) => control_of(socket),
+        (None, Some(socket)) => {
+            let control = control_of(socket);
+            if socket.extension().is_some_and(|last| last == "ctl") && socket.exists() && !control.exists() {
+                let show = socket.display();
+                return Err(Error::usage(format!("{show} is the control socket itself"))
+                    .next(format!("nova sim ctl --control {show} stats")));
+            }
+            control
+        }
         (None, None) => return Err(Error::usage("no socket is named").next("nova sim ctl --help")),
     };
     let answer = line::ask(&path, &request)?;
@@ -144,7 +156,10 @@ impl Order {
                 let interval_us = micros("interval", interval, u32::MAX.into())?;
                 Request::Storm(Storm { vector, count, interval_us: interval_us as u32, spurious })
             }
-            Self::Block { first, last, pattern } => Request::PriErrors { first, last, pattern },
+            Self::Block { first, last, pattern } => {
+                block(first, last)?;
+                Request::PriErrors { first, last, pattern }
+            }
             Self::Unblock => Request::ClearPriErrors,
             Self::Delay { span } => Request::Delay { us: micros("delay", span, LONGEST_DELAY_US)? },
             Self::LowerFirewall => Request::LowerFirewall,
@@ -159,12 +174,27 @@ impl Order {
 /// A span of time in the server's unit.
 fn micros(what: &str, span: Nanos, most: u64) -> Result<u64> {
     let us = span.get() / 1000;
-    if !span.get().is_multiple_of(1000) || us > most {
-        let most = Nanos::from_micros(most);
-        return Err(Error::usage(format!("the {what} {span} is not a whole number of us, up to {most}"))
-            .next("nova sim ctl --help"));
+    let wrong =
+        |why: String| Err(Error::usage(format!("the {what} {span} {why}")).next("nova sim ctl --help"));
+    if us > most {
+        return wrong(format!("is too long; the longest is {}", Nanos::from_micros(most)));
+    }
+    if !span.get().is_multiple_of(1000) {
+        return wrong("is not a whole number of us".to_owned());
     }
     Ok(us)
+}
+
+/// Checks a range of registers, in the numbers that people use for them.
+fn block(first: u32, last: u32) -> Result<()> {
+    let why = if last < first {
+        format!("the last register, {last:#x}, is before the first, {first:#x}")
+    } else if last >= WINDOW_SIZE {
+        format!("{last:#x} is outside the {WINDOW_SIZE:#x}-byte register window")
+    } else {
+        return Ok(());
+    };
+    Err(Error::usage(why).next("nova sim ctl block --help"))
 }
 
 fn vector() -> clap::builder::RangedI64ValueParser<u32> {

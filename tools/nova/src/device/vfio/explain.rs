@@ -1,5 +1,7 @@
 //! What goes wrong with such a device, and what to type next.
 
+use std::path::Path;
+
 use nova_vfio_glue::device::{Error as DeviceError, Kind};
 use rustix::io::Errno;
 
@@ -30,7 +32,16 @@ pub(super) fn explain(error: &DeviceError, spec: &Spec) -> Error {
         }
         (Spec::VfioUser(path), DeviceError::Refused { errno: Errno::BUSY, .. }) => {
             let what = format!("the device at {} is in use by another client", path.display());
-            Error::new(Code::Refused, what).next(format!("nova sim ctl --socket {} stats", path.display()))
+            Error::new(Code::Refused, what)
+                .next(format!("nova sim ctl --socket {} disconnect", path.display()))
+        }
+        (Spec::VfioUser(path), _) if is_control(path) => {
+            let show = path.display();
+            Error::usage(format!("{show} is a control socket, not that of the device"))
+                .next(format!("nova -d vfio-user:{} info", path.with_extension("").display()))
+        }
+        (Spec::Vfio { .. }, DeviceError::NoFunction { .. }) => {
+            Error::new(Code::NoDevice, error.to_string()).next("nova list")
         }
         (Spec::Vfio { address, .. }, DeviceError::NoIommu { .. }) => {
             Error::new(Code::Refused, error.to_string()).next(format!("nova -d vfio:{address},no-iommu info"))
@@ -46,8 +57,16 @@ pub(super) fn explain(error: &DeviceError, spec: &Spec) -> Error {
             };
             Error::new(code, error.to_string()).next(format!("nova doctor {address}"))
         }
-        _ => Error::new(code(error.kind()), error.to_string()).next("nova list"),
+        (_, DeviceError::Gone { what }) => {
+            Error::new(Code::NoDevice, format!("{what}: the device is gone")).next(spec.when_gone())
+        }
+        _ => Error::new(code(error.kind()), error.to_string()).next(spec.when_gone()),
     }
+}
+
+/// Whether it is a control socket as `nova sim serve` names it: beside the device's.
+fn is_control(path: &Path) -> bool {
+    path.extension().is_some_and(|last| last == "ctl") && path.with_extension("").exists()
 }
 
 fn code(kind: Kind) -> Code {

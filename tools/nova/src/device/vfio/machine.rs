@@ -11,7 +11,7 @@ use nova_vfio_glue::host::DmaSpace;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::Result;
-use crate::host::{Machine, Shared};
+use crate::host::{End, Machine, Shared};
 use crate::signals;
 
 /// The kinds of interrupt, the best first: those by message need no unmasking.
@@ -27,6 +27,12 @@ pub(super) struct Plugged {
     /// Its kind of interrupt, if it has any.
     kind: Option<u32>,
     event: Event,
+    /// Signalled when the system wants the device back.
+    asked: Event,
+    /// Signalled when the bus has found an error that nothing recovers from.
+    failed: Event,
+    /// The system wants it back.
+    ending: AtomicBool,
     /// An interrupt was seen, and not taken yet.
     pending: AtomicBool,
     state: Mutex<State>,
@@ -49,7 +55,16 @@ impl Plugged {
     /// One that interrupts by the first of these kinds that it has.
     fn with_kinds(device: Arc<dyn Device>, kinds: &[u32]) -> Result<Arc<Self>, Error> {
         let usable = |kind: &u32| device.irq(*kind).is_ok_and(|irq| irq.count > 0 && irq.eventfd);
+        let (asked, failed) = (Event::new()?, Event::new()?);
+        for (index, event) in [(irq::REQUEST, &asked), (irq::ERROR, &failed)] {
+            if device.irq(index).is_ok_and(|irq| irq.count > 0 && irq.eventfd) {
+                device.enable_irq(index, &[event.as_fd()])?;
+            }
+        }
         Ok(Arc::new(Self {
+            asked,
+            failed,
+            ending: AtomicBool::new(false),
             kind: kinds.iter().copied().find(usable),
             space: Arc::new(DmaSpace::new(device.as_ref())),
             start: Instant::now(),
@@ -70,6 +85,9 @@ impl Plugged {
         if let (true, Some(kind)) = (state.listening, self.kind) {
             let _ = self.device.disable_irq(kind);
         }
+        for index in [irq::REQUEST, irq::ERROR] {
+            let _ = self.device.disable_irq(index);
+        }
         let _ = change_command(self.device.as_ref(), command::MASTER, 0);
         self.space.isolate(self.device.as_ref());
     }
@@ -82,15 +100,19 @@ impl Plugged {
 
     fn switch(&self, state: &mut State, on: bool) -> Result<(), Error> {
         let Some(kind) = self.kind.filter(|_| state.listening != on) else { return Ok(()) };
-        state.listening = on;
+        // What failed can be tried again.
         if !on {
-            return self.device.disable_irq(kind);
+            self.device.disable_irq(kind)?;
+            state.listening = false;
+            return Ok(());
         }
         // What came for somebody else is not for this driver.
         self.event.take();
         self.pending.store(false, Relaxed);
         self.let_master()?;
-        self.device.enable_irq(kind, &[self.event.as_fd()])
+        self.device.enable_irq(kind, &[self.event.as_fd()])?;
+        state.listening = true;
+        Ok(())
     }
 
     /// Sleeps for `ns`, or until there is something to look at.
@@ -105,8 +127,15 @@ impl Plugged {
         let requests = self.device.requests().filter(|_| !gone);
         // One that was seen already would end the sleep again and again.
         let event = Some(self.event.as_fd()).filter(|_| !self.pending.load(Relaxed));
-        let wanted: [(Option<BorrowedFd<'_>>, PollFlags); 3] =
-            [(connection, PollFlags::RDHUP), (requests, PollFlags::IN), (event, PollFlags::IN)];
+        let asked = Some(self.asked.as_fd()).filter(|_| !self.ending.load(Relaxed));
+        let failed = Some(self.failed.as_fd()).filter(|_| !gone);
+        let wanted: [(Option<BorrowedFd<'_>>, PollFlags); 5] = [
+            (connection, PollFlags::RDHUP),
+            (requests, PollFlags::IN),
+            (event, PollFlags::IN),
+            (asked, PollFlags::IN),
+            (failed, PollFlags::IN),
+        ];
         let mut fds = Vec::with_capacity(wanted.len());
         let places = wanted.map(|(fd, flags)| {
             fds.push(PollFd::from_borrowed_fd(fd?, flags));
@@ -116,9 +145,13 @@ impl Plugged {
         if poll(&mut fds, Some(&wait)).is_err() {
             return;
         }
-        let [lost, asked, fired] = places.map(|place| place.is_some_and(|at| seen(&fds, at)));
-        if lost || (asked && self.device.attend().is_err()) {
+        let [lost, requested, fired, asked, failed] =
+            places.map(|place| place.is_some_and(|at| seen(&fds, at)));
+        if lost || failed || (requested && self.device.attend().is_err()) {
             self.device.set_gone();
+        }
+        if asked {
+            self.ending.store(true, Relaxed);
         }
         if fired && self.event.take() > 0 {
             self.pending.store(true, Relaxed);
@@ -150,6 +183,13 @@ impl Machine for Plugged {
 
     fn is_real_time(&self) -> bool {
         true
+    }
+
+    fn end(&self) -> Option<End> {
+        if self.device.is_gone() {
+            return Some(End::Gone);
+        }
+        self.ending.load(Relaxed).then_some(End::Asked)
     }
 
     fn listen(&self, on: bool) -> Result<(), HostError> {
@@ -276,6 +316,39 @@ mod tests {
         let (_folder, _running, device) = serve();
         let machine = Plugged::with_kinds(device, &[]).unwrap();
         assert_eq!(machine.listen(true).unwrap_err().kind, HostErrorKind::NoResource);
+    }
+
+    #[test]
+    fn what_failed_is_not_taken_for_done() {
+        let (_folder, running, device) = serve();
+        let machine = Plugged::new(device).unwrap();
+        running.join().unwrap();
+        assert!(machine.listen(true).is_err());
+        assert!(machine.listen(true).is_err(), "without interrupts nobody listens");
+    }
+
+    #[test]
+    fn the_system_asks_and_tells() {
+        use nova_sim_glue::serve::control::{Request, Response};
+        let (_folder, running, device) = serve();
+        let machine = Plugged::new(device.clone()).unwrap();
+        let ask = |request| assert!(matches!(running.handle().control(&request), Response::Ok(_)));
+        let passes = |end| {
+            // Long sleeps: what ends them is what was asked.
+            for _ in 0..60 {
+                machine.pass(machine.now() + LONGEST_SLEEP);
+                if machine.end() == Some(end) {
+                    return;
+                }
+            }
+            panic!("nothing was heard");
+        };
+        assert_eq!(machine.end(), None);
+        ask(Request::RequestDevice);
+        passes(End::Asked);
+        assert!(!device.is_gone());
+        ask(Request::SignalError);
+        passes(End::Gone);
     }
 
     #[test]

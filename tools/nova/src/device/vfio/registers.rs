@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nova_core::bus::{Bus, Offset};
+use nova_core::bus::{Bus, ErrorKind, Offset};
 use nova_vfio_glue::bus::MappedBus;
 use nova_vfio_glue::device::{Device, Error, region};
 
@@ -28,6 +28,14 @@ impl Registers {
     }
 }
 
+/// An error in the device's words, but for what a program that drives it would do next.
+fn told(error: Error) -> BusError {
+    match error {
+        Error::Gone { what } => BusError::new(ErrorKind::Gone, format!("{what}: the device is gone")),
+        other => BusError::of(other),
+    }
+}
+
 macro_rules! accesses {
     ($($read:ident $write:ident $word:ty;)*) => {$(
         fn $read(&self, at: Offset<$word>) -> Result<$word, BusError> {
@@ -35,7 +43,7 @@ macro_rules! accesses {
                 Self::Mapped(bus) => bus.$read(at).map_err(|never| match never {}),
                 Self::Asked(device) => {
                     let mut bytes = [0; size_of::<$word>()];
-                    device.read(region::BAR0, at.bytes().into(), &mut bytes).map_err(BusError::of)?;
+                    device.read(region::BAR0, at.bytes().into(), &mut bytes).map_err(told)?;
                     Ok(<$word>::from_le_bytes(bytes))
                 }
             }
@@ -45,7 +53,7 @@ macro_rules! accesses {
                 Self::Mapped(bus) => bus.$write(at, value).map_err(|never| match never {}),
                 Self::Asked(device) => {
                     let bytes = value.to_le_bytes();
-                    device.write(region::BAR0, at.bytes().into(), &bytes).map_err(BusError::of)
+                    device.write(region::BAR0, at.bytes().into(), &bytes).map_err(told)
                 }
             }
         }
