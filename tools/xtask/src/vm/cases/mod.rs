@@ -23,10 +23,12 @@ pub(super) fn run(boot: &Boot<'_>, selected: &[&'static Case], report: &mut Repo
     for kind in kinds {
         let mut waiting: Vec<_> = selected.iter().copied().filter(|case| case.machine == kind).collect();
         waiting.reverse();
-        // A machine that has failed is replaced; each runs at least one case, so this ends.
+        // A machine that has failed is replaced; each runs at least one case, and few are given a second try, so this
+        // ends.
+        let mut second_tries = SECOND_TRIES;
         while !waiting.is_empty() {
             let log = log_path(boot.log, kind, report.machines())?;
-            run_machine(&Boot { log: &log, ..*boot }, kind, &mut waiting, report)?;
+            run_machine(&Boot { log: &log, ..*boot }, kind, &mut waiting, &mut second_tries, report)?;
         }
     }
     Ok(())
@@ -41,11 +43,15 @@ pub(super) fn select(only: &[String]) -> Result<Vec<&'static Case>> {
     Ok(CASES.iter().filter(is_wanted).collect())
 }
 
+/// How many cases of a kind of machine may run again because QEMU itself has aborted.
+const SECOND_TRIES: u32 = 2;
+
 /// Boots one machine and runs the cases of `waiting`, last first, until one leaves the machine unusable.
 fn run_machine(
     boot: &Boot<'_>,
     kind: Kind,
     waiting: &mut Vec<&'static Case>,
+    second_tries: &mut u32,
     report: &mut Report,
 ) -> Result<()> {
     let started = Instant::now();
@@ -63,6 +69,12 @@ fn run_machine(
         let begun = Instant::now();
         match machine.run(case) {
             Ok(outcome) => say(report.add(case, outcome)),
+            Err(_) if *second_tries > 0 && has_aborted(boot.log) => {
+                *second_tries -= 1;
+                shell::say(&format!("{} once more: QEMU has aborted in an assertion of its own", case.name));
+                waiting.push(case);
+                return Ok(());
+            }
             Err(error) => {
                 say(report.add(case, Outcome::failed(format!("{error:#}"), begun.elapsed())));
                 return stopped(&error);
@@ -74,6 +86,13 @@ fn run_machine(
         return stopped(&error);
     }
     Ok(())
+}
+
+/// Whether QEMU has come to the end that QEMU 11.1 sometimes comes to after a server was killed: it fails to unmap memory
+/// and reports that twice.
+fn has_aborted(console: &Path) -> bool {
+    let said = std::fs::read_to_string(console.with_extension("qemu.log"));
+    said.is_ok_and(|said| said.contains("error_setv: Assertion `*errp == NULL' failed"))
 }
 
 /// Fails the next case with `error`: the machine did not get as far as running it.
