@@ -91,7 +91,7 @@ fn run_machine(
 /// Whether QEMU has come to the end that QEMU 11.1 sometimes comes to after a server was killed: it fails to unmap memory
 /// and reports that twice.
 fn has_aborted(console: &Path) -> bool {
-    let said = std::fs::read_to_string(console.with_extension("qemu.log"));
+    let said = fs::read_to_string(console.with_extension("qemu.log"));
     said.is_ok_and(|said| said.contains("error_setv: Assertion `*errp == NULL' failed"))
 }
 
