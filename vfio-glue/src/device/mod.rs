@@ -42,6 +42,8 @@ pub mod irq {
     pub const ERROR: u32 = vfio_bindings::bindings::vfio::VFIO_PCI_ERR_IRQ_INDEX;
     /// Signalled when the system wants the device back: close it soon.
     pub const REQUEST: u32 = vfio_bindings::bindings::vfio::VFIO_PCI_REQ_IRQ_INDEX;
+    /// The kinds that a driver's handlers can be called by, the best first: those by message need no unmasking.
+    pub const KINDS: [u32; 3] = [MSI, MSIX, INTX];
 }
 
 /// What a device says of itself.
@@ -111,6 +113,13 @@ pub struct Irq {
     pub maskable: bool,
     /// It masks itself when it fires, and has to be unmasked.
     pub masks_itself: bool,
+}
+
+impl Irq {
+    /// Whether it is there, and can signal an eventfd.
+    pub const fn is_usable(&self) -> bool {
+        self.count > 0 && self.eventfd
+    }
 }
 
 /// A PCI device in userspace.

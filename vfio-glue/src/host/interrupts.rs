@@ -11,7 +11,7 @@ use rustix::event::epoll::EventFlags;
 
 use super::plug::Inner;
 use super::reactor::{Reactor, Watch};
-use crate::device::{Device, Error, Event, irq};
+use crate::device::{Device, Error, Event, Irq, irq};
 
 /// The most vectors a driver gets. VFIO has them enabled together, so each costs an eventfd whether or not it is used.
 const MOST: u32 = 32;
@@ -33,7 +33,7 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new(device: &dyn Device, kinds: &[u32]) -> Result<Self, Error> {
         let found = kinds.iter().find_map(|&index| {
-            let irq = device.irq(index).ok().filter(|irq| irq.count > 0 && irq.eventfd)?;
+            let irq = device.irq(index).ok().filter(Irq::is_usable)?;
             Some((index, irq.count.min(MOST)))
         });
         let (index, count) = found.unwrap_or((irq::INTX, 0));

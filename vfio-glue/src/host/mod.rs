@@ -88,7 +88,7 @@ impl Runtime {
     ///
     /// When the device cannot be asked for its interrupts, or there are no file descriptors left.
     pub fn plug(&self, device: &Arc<dyn Device>) -> Result<Plug, Error> {
-        self.plug_with(device, &[irq::MSI, irq::MSIX, irq::INTX])
+        self.plug_with(device, &irq::KINDS)
     }
 
     /// Takes a device in that shall interrupt by one of these kinds ([`irq`]): the first it has.

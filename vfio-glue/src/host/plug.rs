@@ -131,7 +131,7 @@ impl Plug {
     fn watch_device(&self, runtime: &Runtime, device: &dyn Device) -> Result<Vec<Watch>, Error> {
         let mut watches = Vec::new();
         for (index, event) in [(irq::ERROR, Event::Lost), (irq::REQUEST, Event::Request)] {
-            if device.irq(index).is_ok_and(|irq| irq.count > 0 && irq.eventfd) {
+            if device.irq(index).is_ok_and(|irq| irq.is_usable()) {
                 watches.push(self.watch_irq(runtime, device, index, event)?);
             }
         }

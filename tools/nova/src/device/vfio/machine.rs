@@ -14,8 +14,6 @@ use crate::error::Result;
 use crate::host::{End, Machine, Shared};
 use crate::signals;
 
-/// The kinds of interrupt, the best first: those by message need no unmasking.
-const KINDS: [u32; 3] = [irq::MSI, irq::MSIX, irq::INTX];
 /// The longest sleep, in ns: whatever is not seen by then is looked for.
 const LONGEST_SLEEP: u64 = 1_000_000_000;
 
@@ -49,15 +47,15 @@ impl Plugged {
     ///
     /// When the system has no file descriptor left.
     pub(super) fn new(device: Arc<dyn Device>) -> Result<Arc<Self>, Error> {
-        Self::with_kinds(device, &KINDS)
+        Self::with_kinds(device, &irq::KINDS)
     }
 
     /// One that interrupts by the first of these kinds that it has.
     fn with_kinds(device: Arc<dyn Device>, kinds: &[u32]) -> Result<Arc<Self>, Error> {
-        let usable = |kind: &u32| device.irq(*kind).is_ok_and(|irq| irq.count > 0 && irq.eventfd);
+        let usable = |kind: u32| device.irq(kind).is_ok_and(|irq| irq.is_usable());
         let (asked, failed) = (Event::new()?, Event::new()?);
         for (index, event) in [(irq::REQUEST, &asked), (irq::ERROR, &failed)] {
-            if device.irq(index).is_ok_and(|irq| irq.count > 0 && irq.eventfd) {
+            if usable(index) {
                 device.enable_irq(index, &[event.as_fd()])?;
             }
         }
@@ -65,7 +63,7 @@ impl Plugged {
             asked,
             failed,
             ending: AtomicBool::new(false),
-            kind: kinds.iter().copied().find(usable),
+            kind: kinds.iter().copied().find(|kind| usable(*kind)),
             space: Arc::new(DmaSpace::new(device.as_ref())),
             start: Instant::now(),
             event: Event::new()?,
