@@ -3,13 +3,15 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use embedded_hal::delay::DelayNs;
 use nova_core::Error;
 use nova_core::bus::{Bus, Io, Offset};
 use nova_core::hal::{
-    Callback, Clock, DelayedWork, Host, HostError, Instant, Interrupt, Level, Log, Registration, Timer, Work,
+    Callback, Clock, DelayedWork, Host, HostError, Instant, Interrupt, Level, Log, Nanos, Registration,
+    Timer, Work,
 };
 use nova_core::lifecycle::{BusOf, CounterGate, Driver, Gate, Probing, SessionEntry, WorkEntry};
 use nova_sim_glue::Handle;
@@ -20,6 +22,8 @@ use nova_sim_glue::threads::{ThreadEvent, ThreadLock};
 pub trait Gates: 'static {
     /// A gate with `N` lanes.
     type Gate<const N: usize>: Gate;
+    /// How long a device waits for those inside.
+    const PATIENCE: Nanos = Nanos::from_secs(60);
 }
 
 /// Counter gates.
@@ -33,6 +37,7 @@ impl Gates for Counters {
 /// A host whose time stands still and that calls nothing by itself. Whoever has it may call.
 pub struct IdleHost<B, G = Counters> {
     callbacks: Arc<Mutex<Vec<Callback<Handle>>>>,
+    isolated: Arc<AtomicUsize>,
     kind: PhantomData<fn() -> (B, G)>,
 }
 
@@ -45,7 +50,12 @@ impl<B, G> Default for IdleHost<B, G> {
 impl<B, G> IdleHost<B, G> {
     /// A host nobody has registered anything at.
     pub fn new() -> Self {
-        Self { callbacks: Arc::default(), kind: PhantomData }
+        Self { callbacks: Arc::default(), isolated: Arc::default(), kind: PhantomData }
+    }
+
+    /// How often a device was kept from reaching memory.
+    pub fn isolated(&self) -> usize {
+        self.isolated.load(Ordering::Relaxed)
     }
 
     /// The last callback that was registered.
@@ -62,7 +72,7 @@ impl<B, G> IdleHost<B, G> {
 
 impl<B, G> Clone for IdleHost<B, G> {
     fn clone(&self) -> Self {
-        Self { callbacks: self.callbacks.clone(), kind: PhantomData }
+        Self { callbacks: self.callbacks.clone(), isolated: self.isolated.clone(), kind: PhantomData }
     }
 }
 
@@ -111,6 +121,10 @@ impl<B: Bus + Send + Sync + 'static, G: Gates> Host for IdleHost<B, G> {
     fn dma(&self, len: usize, address_bits: u32) -> Result<DmaBuffer, HostError> {
         AddressSpace::new().allocate(len, address_bits)
     }
+    fn isolate(&self) {
+        self.isolated.fetch_add(1, Ordering::Relaxed);
+    }
+    const REMOVE_LIMIT: Nanos = G::PATIENCE;
 }
 
 /// A delay that takes no time.

@@ -44,6 +44,16 @@ impl<D: Driver, const N: usize> Body<D, N> {
     pub(super) fn parts<'a>(&'a self, shared: &'a Shared<D::Host>) -> Parts<'a, D> {
         Parts { data: &self.data, bus: &self.bus, host: &self.host, shared, entries: &self.registry.entries }
     }
+
+    /// Frees all of it, the host last, which tells the time until then.
+    fn free(self) -> Instant {
+        let Self { registry, children, data, bus, host } = self;
+        drop(registry);
+        drop(children);
+        drop(data);
+        drop(bus);
+        host.coarse_now()
+    }
 }
 
 /// The part of a device that is there whether or not a driver is bound.
@@ -109,21 +119,12 @@ impl<H: Host> Shared<H> {
         }
     }
 
-    /// Ends a binding. Its host is the last thing to be freed; who sees the device removed sees it freed, too.
+    /// Ends a binding. Who sees the device removed sees all of it freed, too.
     pub(super) fn end<D, const N: usize>(&self, body: Option<Body<D, N>>, transition: Transition)
     where
         D: Driver<Host = H>,
     {
-        let Some(Body { registry, children, data, bus, host }) = body else {
-            return self.end_binding(transition, None);
-        };
-        drop(registry);
-        drop(children);
-        drop(data);
-        drop(bus);
-        let now = host.coarse_now();
-        drop(host);
-        self.end_binding(transition, Some(now));
+        self.end_binding(transition, body.map(Body::free));
     }
 
     /// Performs a transition, and writes it down if it led anywhere.
