@@ -214,6 +214,11 @@ impl<D: Driver, const N: usize> Device<D, N> {
         self.shared.removal_requested()
     }
 
+    /// What its sessions wait on, for a host that offers more ways to wait: it counts up when there is something to look for.
+    pub fn event(&self) -> &<D::Host as Host>::Event {
+        &self.shared.event
+    }
+
     /// Whether the hardware was found gone during this binding.
     pub fn is_lost(&self) -> bool {
         self.shared.is_gone()
