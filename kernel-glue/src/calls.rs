@@ -20,7 +20,7 @@ use crate::host::KernelHost;
 use crate::raw::{pci, task};
 
 type Gpus = Gpu<KernelHost>;
-type GpuResult<T> = core::result::Result<T, nova_core::error::Error>;
+type GpuResult<T> = core::result::Result<T, nova_core::Error>;
 
 fn only(flags: u32, known: u32) -> Result {
     if flags & !known == 0 { Ok(()) } else { Err(EINVAL) }
@@ -71,7 +71,7 @@ pub(crate) fn fill_in(card: &kernel::sync::Arc<Card>) -> Result {
         Ok((*cx.data().chip(), Gpus::io(cx).read(NV_PMC_BOOT_1)?.get()))
     });
     let (chip, boot1) = read.map_err(errno_of)?;
-    let (pci_domain, pci_bus, pci_slot, pci_function) = pci::address(card.dev());
+    let (pci_domain, pci_bus, pci_slot, pci_function) = card.address();
     let mut info = Info {
         abi_version: ABI_VERSION,
         capabilities: if cfg!(nova_debug) { Info::CAP_DEBUG } else { 0 },
@@ -91,7 +91,7 @@ pub(crate) fn fill_in(card: &kernel::sync::Arc<Card>) -> Result {
     };
     // The last byte stays zero.
     let len = info.chip.len() - 1;
-    let name = kernel::str::CString::try_from_fmt(fmt!("{}", chip.chipset()))?;
+    let name = kernel::str::CString::try_from_fmt(format_args!("{}", chip.chipset()))?;
     info.chip.iter_mut().take(len).zip(name.to_bytes()).for_each(|(to, from)| *to = *from);
     card.info.populate(info);
     Ok(())

@@ -75,6 +75,15 @@ impl Card {
         &self.dev
     }
 
+    /// Domain, bus, slot and function.
+    pub(crate) fn address(&self) -> (u32, u8, u8, u8) {
+        let id = self.dev.dev_id();
+        // The name is DDDD:BB:SS.F; the domain is nowhere else within reach.
+        let name = self.dev.as_ref().name().to_str().unwrap_or_default();
+        let domain = name.split(':').next().and_then(|domain| u32::from_str_radix(domain, 16).ok());
+        (domain.unwrap_or_default(), (id >> 8) as u8, (id >> 3 & 0x1f) as u8, (id & 7) as u8)
+    }
+
     /// `N` of `/dev/novaN`.
     pub(crate) fn number(&self) -> Option<u32> {
         self.number.copy()
@@ -111,14 +120,14 @@ impl Card {
             match self.device.remove(&mut outside) {
                 Ok(removed) => {
                     let how = if removed.lost { "gone" } else { "removed" };
-                    dev_info!(self.dev, "{}\n", how);
+                    self.dev.as_ref().pr_info(format_args!("{how}\n"));
                     return;
                 }
                 // There is nothing to remove (any more).
                 Err(RemoveError::State(_)) => return,
                 // Somebody else is at it, and lets go.
                 Err(RemoveError::Busy) => crate::host::nap(),
-                Err(error) => dev_warn!(self.dev, "{}\n", error),
+                Err(error) => self.dev.as_ref().pr_warn(format_args!("{error}\n")),
             }
         }
     }
@@ -135,7 +144,7 @@ impl Card {
         match removed {
             Ok(()) | Err(RemoveError::State(_)) => true,
             Err(error) => {
-                dev_warn!(self.dev, "{}\n", error);
+                self.dev.as_ref().pr_warn(format_args!("{error}\n"));
                 false
             }
         }

@@ -10,7 +10,7 @@ use kernel::prelude::*;
 use kernel::str::CString;
 use kernel::sync::aref::ARef;
 use kernel::sync::Arc;
-use nova_core::error::{Error as GpuError, ErrorKind};
+use nova_core::{Error as GpuError, ErrorKind};
 use nova_core::hal::{HostErrorKind, Nanos};
 use nova_core::lifecycle::{Outside, ProbeError, SuspendError};
 
@@ -42,7 +42,7 @@ kernel::pci_device_table!(
 
 impl pci::Driver for NovaDriver {
     type IdInfo = ();
-    type Data<'bound> = Binding;
+    type Data<'bound> = Data;
     const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
 
     fn probe<'bound>(
@@ -50,12 +50,21 @@ impl pci::Driver for NovaDriver {
         // None for a device that was given to us by driver_override.
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
-        pin_init::pin_init_scope(move || Binding::new(dev))
+        pin_init::pin_init_scope(move || {
+            let binding = Binding::new(dev)?;
+            Ok(try_pin_init!(Data { binding }))
+        })
     }
 
     fn unbind<'bound>(_dev: &'bound pci::Device<Core<'_>>, this: Pin<&Self::Data<'bound>>) {
-        this.end();
+        this.binding.end();
     }
+}
+
+/// What the kernel keeps for a device that is bound.
+#[pin_data]
+pub(crate) struct Data {
+    binding: Binding,
 }
 
 /// A device with its driver.
@@ -83,7 +92,7 @@ impl Binding {
         let handle = Handle(card.clone());
         let probed = card.device.probe(&mut Outside::new(), handle, host, registers);
         probed.map_err(|error| {
-            dev_err!(dev, "{}\n", error);
+            dev.as_ref().pr_err(format_args!("{error}\n"));
             errno_of(&error)
         })?;
         // From here on, dropping it removes.
@@ -92,7 +101,7 @@ impl Binding {
         #[cfg(nova_debug)]
         crate::torture::bind(&card, function, more)?;
         let number = shared.add(&card)?;
-        this.folder = Some(report::folder(&shared.folder, &card)?);
+        this.folder = Some(report::folder(&shared.folder, &card));
         let name = CString::try_from_fmt(fmt!("nova{}", number))?;
         this.node = Some(Node::new(card, name)?);
         Ok(this)
@@ -158,7 +167,7 @@ pub(crate) fn suspend(dev: &pci::Device) -> Result {
         // A device that is gone, or removed, does not keep the system awake.
         Ok(()) | Err(SuspendError::Gone | SuspendError::State(_)) => Ok(()),
         Err(error) => {
-            dev_err!(dev, "does not go to sleep: {}\n", error);
+            dev.as_ref().pr_err(format_args!("does not go to sleep: {error}\n"));
             Err(if matches!(error, SuspendError::Blocked(_) | SuspendError::Busy) { EBUSY } else { EIO })
         }
     }
@@ -173,7 +182,7 @@ pub(crate) fn resume(dev: &pci::Device) -> Result {
     match woken {
         Ok(()) | Err(SuspendError::State(_)) => Ok(()),
         Err(error) => {
-            dev_err!(dev, "does not wake up: {}\n", error);
+            dev.as_ref().pr_err(format_args!("does not wake up: {error}\n"));
             Err(EIO)
         }
     }
@@ -187,7 +196,7 @@ pub(crate) fn shutdown(dev: &pci::Device) {
     // Once: a callback that does not leave must not keep the machine from going down. The device is isolated then by the
     // kernel, and everything stays allocated.
     if let Err(error) = card.device.remove_within(&mut Outside::new(), PATIENCE) {
-        dev_warn!(dev, "shutdown: {}\n", error);
+        dev.as_ref().pr_warn(format_args!("shutdown: {error}\n"));
     }
 }
 

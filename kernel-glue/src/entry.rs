@@ -37,7 +37,7 @@ impl<R: Reference> Job for Call<R> {
 }
 
 /// A work item: `disable_work_sync`.
-pub(crate) struct WorkEntry<R: Reference = Handle>(Pin<KBox<Item<Call<R>>>>);
+pub(crate) struct WorkEntry<R = Handle>(Pin<KBox<Item<Call<R>>>>);
 
 impl<R: Reference> WorkEntry<R> {
     pub(crate) fn new(queue: &Arc<WorkQueue>, callback: Callback<R>) -> Result<Self> {
@@ -156,7 +156,7 @@ impl<R: Reference> Timed for Planned<R> {
 }
 
 /// A work item for later: `disable_delayed_work_sync`.
-pub(crate) struct DelayedEntry<R: Reference = Handle>(Pin<KBox<DelayedItem<Planned<R>>>>);
+pub(crate) struct DelayedEntry<R = Handle>(Pin<KBox<DelayedItem<Planned<R>>>>);
 
 impl<R: Reference> DelayedEntry<R> {
     pub(crate) fn new(queue: &Arc<WorkQueue>, callback: Callback<R>) -> Result<Self> {
@@ -170,18 +170,18 @@ impl<R: Reference> Registration for DelayedEntry<R> {
         self.0.cancel();
     }
     fn replay(&self) {
-        self.0.job().replay(|at| self.0.set(at));
+        self.0.job().replay(|at| self.0.start(at));
     }
 }
 
 impl<R: Reference> DelayedWork for DelayedEntry<R> {
     fn queue_at(&self, at: Instant) -> bool {
-        self.0.job().set_to(at.nanos(), false, |at| self.0.set(at))
+        self.0.job().set_to(at.nanos(), false, |at| self.0.start(at))
     }
 }
 
 /// A timer: `hrtimer_cancel`, after which nobody sets it.
-pub(crate) struct TimerEntry<R: Reference = Handle>(Pin<KBox<timer::Timer<Planned<R>>>>);
+pub(crate) struct TimerEntry<R = Handle>(Pin<KBox<timer::Timer<Planned<R>>>>);
 
 impl<R: Reference> TimerEntry<R> {
     pub(crate) fn new(callback: Callback<R>) -> Result<Self> {
@@ -195,16 +195,16 @@ impl<R: Reference> Registration for TimerEntry<R> {
         self.0.cancel();
     }
     fn replay(&self) {
-        self.0.job().replay(|at| self.0.set(at));
+        self.0.job().replay(|at| self.0.start(at));
     }
 }
 
 impl<R: Reference> Timer for TimerEntry<R> {
     fn arm(&self, at: Instant) -> bool {
-        self.0.job().set_to(at.nanos(), true, |at| self.0.set(at))
+        self.0.job().set_to(at.nanos(), true, |at| self.0.start(at))
     }
     fn disarm(&self) {
-        self.0.job().forget(|| self.0.unset());
+        self.0.job().forget(|| self.0.stop());
     }
 }
 

@@ -10,7 +10,7 @@ use kernel::sync::Arc;
 use kernel::uaccess::{UserPtr, UserSlice};
 use nova_abi::{Alarm, Call, Debug, Info, IrqCounts, ReadReg, SizeError, Time, WaitIrq, LARGEST};
 use nova_core::driver::Gpu;
-use nova_core::error::{Error as GpuError, ErrorKind};
+use nova_core::{Error as GpuError, ErrorKind};
 use nova_core::lifecycle::{Outside, Refused, Session, SessionError};
 
 use crate::calls;

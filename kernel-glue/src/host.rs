@@ -52,12 +52,12 @@ impl Clock for KernelHost {
 
 impl Log for KernelHost {
     fn log(&self, level: Level, message: fmt::Arguments<'_>) {
-        let dev = self.card.dev();
+        let dev = self.card.dev().as_ref();
         match level {
-            Level::Debug => dev_dbg!(dev, "{}\n", message),
-            Level::Info => dev_info!(dev, "{}\n", message),
-            Level::Warn => dev_warn!(dev, "{}\n", message),
-            Level::Error => dev_err!(dev, "{}\n", message),
+            Level::Debug => dev.pr_dbg(format_args!("{message}\n")),
+            Level::Info => dev.pr_info(format_args!("{message}\n")),
+            Level::Warn => dev.pr_warn(format_args!("{message}\n")),
+            Level::Error => dev.pr_err(format_args!("{message}\n")),
         }
     }
 }

@@ -2,25 +2,20 @@
 
 //! What debugfs shows of a card: `nova/<pci address>/{state,entries,inside,events}`.
 
-use kernel::prelude::*;
-use kernel::str::CString;
 use kernel::sync::Arc;
 use nova_core::driver::CAPACITY;
 
 use crate::card::Card;
 use crate::raw::debugfs::{About, Dir, Out, Show};
-use crate::raw::pci;
 
 /// Makes a card's folder.
-pub(crate) fn folder(top: &Arc<Dir>, card: &Arc<Card>) -> Result<About<Card>> {
-    let (domain, bus, slot, function) = pci::address(card.dev());
-    let name = CString::try_from_fmt(fmt!("{:04x}:{:02x}:{:02x}.{:x}", domain, bus, slot, function))?;
-    let folder = Dir::about(top, &name, card.clone());
+pub(crate) fn folder(top: &Arc<Dir>, card: &Arc<Card>) -> About<Card> {
+    let folder = Dir::about(top, card.dev().as_ref().name(), card.clone());
     folder.file::<State>(c"state");
     folder.file::<Entries>(c"entries");
     folder.file::<Inside>(c"inside");
     folder.file::<Events>(c"events");
-    Ok(folder)
+    folder
 }
 
 /// Where the device is in its life.
@@ -30,11 +25,11 @@ impl Show<Card> for State {
     fn show(card: &Card, out: &Out<'_>) {
         let device = &card.device;
         let chip = card.info.as_ref().map_or("", |info| info.chip_name());
-        out.print(fmt!("state     {}\n", device.state()));
-        out.print(fmt!("lost      {}\n", device.is_lost()));
-        out.print(fmt!("asked     {}\n", device.removal_requested()));
-        out.print(fmt!("chip      {}\n", chip));
-        out.print(fmt!("node      nova{}\n", card.number().unwrap_or_default()));
+        out.print(format_args!("state     {}\n", device.state()));
+        out.print(format_args!("lost      {}\n", device.is_lost()));
+        out.print(format_args!("asked     {}\n", device.removal_requested()));
+        out.print(format_args!("chip      {}\n", chip));
+        out.print(format_args!("node      nova{}\n", card.number().unwrap_or_default()));
     }
 }
 
@@ -45,7 +40,7 @@ impl Show<Card> for Entries {
     fn show(card: &Card, out: &Out<'_>) {
         for id in 0..CAPACITY as u16 {
             if let Some(entry) = card.device.entry(id) {
-                out.print(fmt!("{} {}\n", id, entry));
+                out.print(format_args!("{} {}\n", id, entry));
             }
         }
     }
@@ -57,7 +52,7 @@ struct Inside;
 impl Show<Card> for Inside {
     fn show(card: &Card, out: &Out<'_>) {
         for visitor in &card.device.inside() {
-            out.print(fmt!("{}\n", visitor));
+            out.print(format_args!("{}\n", visitor));
         }
     }
 }
@@ -68,7 +63,7 @@ struct Events;
 impl Show<Card> for Events {
     fn show(card: &Card, out: &Out<'_>) {
         for event in &card.device.history() {
-            out.print(fmt!("{}\n", event));
+            out.print(format_args!("{}\n", event));
         }
     }
 }

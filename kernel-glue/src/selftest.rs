@@ -15,7 +15,7 @@ type Under<const N: usize> = <KernelHost as Host>::Gate<N>;
 pub(crate) fn run() -> Result {
     let gate = KBox::new(Under::<16>::NEW, GFP_KERNEL)?;
     gate::run(&*gate, 16).map_err(|broken| {
-        pr_err!("gate: {}\n", broken);
+        pr_err!("gate, {}: {}\n", broken.case, broken.why);
         EIO
     })?;
     pr_info!("gate: the suite passes\n");

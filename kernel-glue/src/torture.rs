@@ -11,7 +11,7 @@ use kernel::sync::Arc;
 use nova_abi::Debug;
 use nova_core::bus::Io;
 use nova_core::driver::Gpu;
-use nova_core::error::Error as GpuError;
+use nova_core::Error as GpuError;
 use nova_core::hal::{
     Callback, Clock as _, Host, HostError, HostErrorKind, Instant, Level, Log, Nanos, Rearm,
 };
@@ -107,7 +107,7 @@ pub(crate) fn bind(card: &Arc<Card>, function: Arc<Function>, registers: Registe
     let host = TortureHost(KernelHost::new(card.clone(), function));
     let probed = card.torture.probe(&mut Outside::new(), Handle(card.clone()), host, registers);
     probed.map_err(|error| {
-        dev_err!(card.dev(), "torture: {}\n", error);
+        card.dev().as_ref().pr_err(format_args!("torture: {error}\n"));
         EIO
     })
 }
@@ -121,7 +121,7 @@ pub(crate) fn remove(card: &Card) {
         match error {
             RemoveError::State(_) => return,
             RemoveError::Busy => nap(),
-            error => dev_warn!(card.dev(), "torture: {}\n", error),
+            error => card.dev().as_ref().pr_warn(format_args!("torture: {error}\n")),
         }
     }
 }

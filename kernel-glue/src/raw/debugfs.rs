@@ -6,14 +6,14 @@
 //! that went with the module. Here the table has the module as its owner, so an open file keeps the module.
 
 use core::ffi::c_void;
+use core::fmt;
 use core::marker::PhantomData;
 
 use kernel::module::this_module;
 use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
-use kernel::str::CStrExt as _;
 use kernel::sync::Arc;
-use kernel::{bindings, fmt};
+use kernel::bindings;
 
 use crate::NovaModule;
 

@@ -9,7 +9,7 @@ use kernel::sync::Arc;
 use kernel::{bindings, page};
 use nova_core::hal::{DmaMemory, DmaRangeError, HostError, HostErrorKind};
 
-use super::pci::Function;
+use super::pci::{raw_device, Function};
 
 const NO_MEMORY: HostError = HostError::new(HostErrorKind::NoMemory, "DMA memory");
 
@@ -41,7 +41,7 @@ impl Coherent {
         let mask = 1_u64.checked_shl(bits).map_or(u64::MAX, |end| end - 1);
         // Narrower for the device as a whole: what it has stays reachable, and nothing needs it wider.
         // SAFETY: the device is bound, and has a mask.
-        let status = unsafe { bindings::dma_set_coherent_mask(function.dev().as_ref().as_raw(), mask) };
+        let status = unsafe { bindings::dma_set_coherent_mask(raw_device(function.dev()), mask) };
         if status != 0 {
             return Err(NO_MEMORY);
         }
@@ -56,7 +56,7 @@ impl Coherent {
     fn allocate(function: &Arc<Function>, len: usize) -> Result<Self, HostError> {
         let size = len.max(1).checked_next_multiple_of(page::PAGE_SIZE).ok_or(NO_MEMORY)?;
         let mut bus = 0;
-        let dev = function.dev().as_ref().as_raw();
+        let dev = raw_device(function.dev());
         let flags = bindings::GFP_KERNEL | bindings::__GFP_ZERO;
         // SAFETY: the device is bound. Whole pages are aligned to a page.
         let memory = unsafe { bindings::dma_alloc_attrs(dev, size, &mut bus, flags, 0) };
@@ -101,7 +101,7 @@ impl DmaMemory for Coherent {
 
 impl Drop for Coherent {
     fn drop(&mut self) {
-        let dev = self.function.dev().as_ref().as_raw();
+        let dev = raw_device(self.function.dev());
         // SAFETY: allocated with these very values, and freed once.
         unsafe { bindings::dma_free_attrs(dev, self.size, self.memory.as_ptr().cast(), self.bus, 0) };
     }

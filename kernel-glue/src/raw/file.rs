@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::error::to_result;
 use kernel::module::this_module;
 use kernel::prelude::*;
-use kernel::str::{CString, CStrExt as _};
+use kernel::str::CString;
 use kernel::sync::Arc;
 use kernel::types::Opaque;
 use kernel::{bindings, container_of};
@@ -37,7 +37,7 @@ unsafe impl Sync for Node {}
 impl Node {
     /// Makes the node `/dev/NAME` for a card.
     pub(crate) fn new(card: Arc<Card>, name: CString) -> Result<Pin<KBox<Self>>> {
-        let parent = card.dev().as_ref().as_raw();
+        let parent = super::pci::raw_device(card.dev());
         let name_at = name.as_char_ptr();
         let init = pin_init!(Self {
             misc <- Opaque::ffi_init(|misc: *mut bindings::miscdevice| {
@@ -51,7 +51,7 @@ impl Node {
             _name: name,
             registered: AtomicBool::new(false),
         });
-        let node = KBox::pin_init::<Error>(init, GFP_KERNEL)?;
+        let node = KBox::pin_init(init, GFP_KERNEL)?;
         // SAFETY: the struct is pinned and `close` takes it back; name, table and parent are there as long.
         to_result(unsafe { bindings::misc_register(node.misc.get()) })?;
         node.registered.store(true, Ordering::Release);
@@ -84,7 +84,8 @@ static TABLE: Table = Table(bindings::file_operations {
     open: Some(open),
     release: Some(release),
     unlocked_ioctl: Some(ioctl),
-    compat_ioctl: Some(bindings::compat_ptr_ioctl),
+    // The structs are the same for 32-bit programs, and no processor with such a GPU has other pointers for them.
+    compat_ioctl: Some(ioctl),
     poll: Some(poll),
     llseek: Some(bindings::noop_llseek),
     ..pin_init::zeroed()

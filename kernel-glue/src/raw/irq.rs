@@ -9,7 +9,6 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::bindings;
 use kernel::error::to_result;
 use kernel::prelude::*;
-use kernel::str::CStrExt as _;
 use kernel::sync::Arc;
 
 use super::pci::Function;
@@ -22,7 +21,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
 /// A requested vector.
 #[pin_data(PinnedDrop)]
-pub(crate) struct Line<H: Handler> {
+pub(crate) struct Line<H> {
     handler: H,
     irq: u32,
     requested: AtomicBool,
@@ -45,7 +44,7 @@ impl<H: Handler> Line<H> {
         });
         let line = Arc::pin_init(init, GFP_KERNEL)?;
         let own = core::ptr::from_ref(&*line).cast_mut().cast::<c_void>();
-        let flags = kernel::ffi::c_ulong::from(bindings::IRQF_NO_AUTOEN);
+        let flags = bindings::IRQF_NO_AUTOEN as kernel::ffi::c_ulong;
         // SAFETY: what is in an `Arc` of the kernel is pinned, and `free` ends the request before it goes. The name is static.
         to_result(unsafe { bindings::request_irq(irq, Some(Self::call), flags, c"nova".as_char_ptr(), own) })?;
         line.requested.store(true, Ordering::Release);
@@ -77,6 +76,14 @@ impl<H: Handler> Line<H> {
         let _ = self.handler.handle();
     }
 
+    unsafe extern "C" fn call(_irq: i32, own: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: the pointer that was given at the request, of a line that is not freed before the request has ended.
+        let this = unsafe { &*own.cast::<Self>() };
+        if this.handler.handle() { bindings::irqreturn::IRQ_HANDLED } else { bindings::irqreturn::IRQ_NONE }
+    }
+}
+
+impl<H> Line<H> {
     /// Ends the request: when this returns, the handler does not run and will not.
     pub(crate) fn free(&self) {
         if self.requested.swap(false, Ordering::AcqRel) {
@@ -85,16 +92,10 @@ impl<H: Handler> Line<H> {
             unsafe { bindings::free_irq(self.irq, own) };
         }
     }
-
-    unsafe extern "C" fn call(_irq: i32, own: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: the pointer that was given at the request, of a line that is not freed before the request has ended.
-        let this = unsafe { &*own.cast::<Self>() };
-        if this.handler.handle() { bindings::irqreturn::IRQ_HANDLED } else { bindings::irqreturn::IRQ_NONE }
-    }
 }
 
 #[pinned_drop]
-impl<H: Handler> PinnedDrop for Line<H> {
+impl<H> PinnedDrop for Line<H> {
     fn drop(self: Pin<&mut Self>) {
         self.free();
     }

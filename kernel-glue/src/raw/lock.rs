@@ -9,7 +9,6 @@ use core::cell::UnsafeCell;
 
 use kernel::bindings;
 use kernel::prelude::*;
-use kernel::str::CStrExt as _;
 use kernel::types::Opaque;
 use nova_core::hal::Lock;
 

@@ -9,7 +9,6 @@ use core::ptr::NonNull;
 use kernel::device::Core;
 use kernel::error::to_result;
 use kernel::prelude::*;
-use kernel::str::CStrExt as _;
 use kernel::sync::aref::ARef;
 use kernel::sync::Arc;
 use kernel::{bindings, device, pci};
@@ -23,6 +22,12 @@ const BAR0: u32 = 0;
 pub(super) fn raw<C: device::DeviceContext>(dev: &pci::Device<C>) -> *mut bindings::pci_dev {
     // `pci::Device` is a transparent `Opaque<pci_dev>`.
     core::ptr::from_ref(dev).cast_mut().cast()
+}
+
+/// The kernel's struct of a device, as devices of all buses have it.
+pub(super) fn raw_device<C: device::DeviceContext>(dev: &pci::Device<C>) -> *mut bindings::device {
+    // SAFETY: inside the same struct, which is there by reference.
+    unsafe { &raw mut (*raw(dev)).dev }
 }
 
 /// Whether the kernel knows that the device is gone, or it does not answer in config space.
@@ -41,15 +46,7 @@ fn is_disconnected(dev: &pci::Device) -> bool {
 /// Takes the driver off the device, if it has one.
 pub(crate) fn release_driver(dev: &pci::Device) {
     // SAFETY: the device is there, by reference. Called from a context that may sleep and does not hold its lock.
-    unsafe { bindings::device_release_driver(&raw mut (*raw(dev)).dev) };
-}
-
-/// Domain, bus, slot and function.
-pub(crate) fn address(dev: &pci::Device) -> (u32, u8, u8, u8) {
-    let id = dev.dev_id();
-    // SAFETY: the device is there, by reference, and keeps its bus.
-    let domain = unsafe { bindings::pci_domain_nr((*raw(dev)).bus) };
-    (domain.unsigned_abs(), (id >> 8) as u8, (id >> 3 & 0x1f) as u8, (id & 7) as u8)
+    unsafe { bindings::device_release_driver(raw_device(dev)) };
 }
 
 /// The class as in config space: 24 bits.
@@ -73,7 +70,7 @@ impl Function {
         let mut this = Self { dev: dev.into(), vectors: false };
         let mask = u64::MAX;
         // SAFETY: the device is bound, and no memory of it is allocated yet.
-        to_result(unsafe { bindings::dma_set_mask_and_coherent(dev.as_ref().as_raw(), mask) })?;
+        to_result(unsafe { bindings::dma_set_mask_and_coherent(raw_device(dev), mask) })?;
         dev.set_master();
         let kinds = bindings::PCI_IRQ_MSI | bindings::PCI_IRQ_MSIX;
         // SAFETY: the device is there, by reference.
@@ -187,7 +184,7 @@ impl Registers {
         // is referred to by the very value that has the `Mmio`.
         let mmio = unsafe { Mmio::new(mapping.base.as_ptr().cast(), len) };
         let mmio = mmio.map_err(|error| {
-            dev_err!(dev, "BAR0: {}\n", error);
+            dev.as_ref().pr_err(format_args!("BAR0: {error}\n"));
             ENODEV
         })?;
         Ok(Self { mmio, mapping })

@@ -21,7 +21,7 @@ pub(crate) fn coarse_ns() -> u64 {
     // SAFETY: filled in above.
     let time = unsafe { *time.get() };
     let seconds = time.tv_sec.max(0).unsigned_abs();
-    seconds.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec.max(0).unsigned_abs())
+    seconds.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec.max(0).unsigned_abs() as u64)
 }
 
 /// Whether a signal waits for the present task, or it is to freeze.

@@ -16,16 +16,16 @@ const MODE: bindings::hrtimer_mode = bindings::hrtimer_mode_HRTIMER_MODE_ABS_SOF
 
 /// A one-shot timer on `CLOCK_MONOTONIC`.
 #[pin_data(PinnedDrop)]
-pub(crate) struct Timer<J: Timed> {
+pub(crate) struct Timer<J> {
     #[pin]
     timer: Opaque<bindings::hrtimer>,
     job: J,
 }
 
 // SAFETY: an hrtimer may be set and cancelled from any thread, and the job is `Send` and `Sync`.
-unsafe impl<J: Timed> Send for Timer<J> {}
+unsafe impl<J: Send + Sync> Send for Timer<J> {}
 // SAFETY: as above.
-unsafe impl<J: Timed> Sync for Timer<J> {}
+unsafe impl<J: Send + Sync> Sync for Timer<J> {}
 
 impl<J: Timed> Timer<J> {
     /// A timer that runs `job`, never twice at a time.
@@ -40,20 +40,30 @@ impl<J: Timed> Timer<J> {
         KBox::pin_init(init, GFP_KERNEL)
     }
 
+    unsafe extern "C" fn call(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+        // SAFETY: the kernel calls this with the timer of a `Timer`, which its `Drop` keeps until this returns.
+        let this = unsafe { &*container_of!(Opaque::cast_from(timer), Self, timer) };
+        this.job.run(|at| this.start(at));
+        // Who wants it again has set it: a setting that came from elsewhere meanwhile is not lost that way.
+        bindings::hrtimer_restart::HRTIMER_NORESTART
+    }
+}
+
+impl<J> Timer<J> {
     /// The job.
     pub(crate) fn job(&self) -> &J {
         &self.job
     }
 
     /// Sets it to fire at `at`, whatever was set before. Not after `cancel`.
-    pub(crate) fn set(&self, at: u64) {
+    pub(crate) fn start(&self, at: u64) {
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         // SAFETY: initialised and pinned; `Drop` cancels it. Allowed in its own callback, which stays on this timer's base.
         unsafe { bindings::hrtimer_start_range_ns(self.timer.get(), at, 0, MODE) };
     }
 
     /// Takes the setting back, without waiting for a call that runs.
-    pub(crate) fn unset(&self) {
+    pub(crate) fn stop(&self) {
         // SAFETY: initialised. It does not wait.
         unsafe { bindings::hrtimer_try_to_cancel(self.timer.get()) };
     }
@@ -63,18 +73,10 @@ impl<J: Timed> Timer<J> {
         // SAFETY: initialised, and called from a context that may sleep and is not this timer.
         unsafe { bindings::hrtimer_cancel(self.timer.get()) };
     }
-
-    unsafe extern "C" fn call(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-        // SAFETY: the kernel calls this with the timer of a `Timer`, which its `Drop` keeps until this returns.
-        let this = unsafe { &*container_of!(Opaque::cast_from(timer), Self, timer) };
-        this.job.run(|at| this.set(at));
-        // Who wants it again has set it: a setting that came from elsewhere meanwhile is not lost that way.
-        bindings::hrtimer_restart_HRTIMER_NORESTART
-    }
 }
 
 #[pinned_drop]
-impl<J: Timed> PinnedDrop for Timer<J> {
+impl<J> PinnedDrop for Timer<J> {
     fn drop(self: Pin<&mut Self>) {
         self.cancel();
     }

@@ -4,7 +4,6 @@
 
 use kernel::bindings;
 use kernel::prelude::*;
-use kernel::str::CStrExt as _;
 use kernel::types::Opaque;
 
 /// The time of a `sleep` that does not end by itself.

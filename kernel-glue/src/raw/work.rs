@@ -7,7 +7,6 @@ use core::ptr::NonNull;
 
 use kernel::bindings;
 use kernel::prelude::*;
-use kernel::str::CStrExt as _;
 use kernel::sync::Arc;
 use kernel::types::Opaque;
 use kernel::{container_of, workqueue};
@@ -68,7 +67,7 @@ impl Drop for WorkQueue {
 
 /// A work item.
 #[pin_data(PinnedDrop)]
-pub(crate) struct Item<J: Job> {
+pub(crate) struct Item<J> {
     #[pin]
     work: Opaque<bindings::work_struct>,
     queue: Arc<WorkQueue>,
@@ -76,9 +75,9 @@ pub(crate) struct Item<J: Job> {
 }
 
 // SAFETY: a work item may be queued and cancelled from any thread, and the job is `Send` and `Sync`.
-unsafe impl<J: Job> Send for Item<J> {}
+unsafe impl<J: Send + Sync> Send for Item<J> {}
 // SAFETY: as above.
-unsafe impl<J: Job> Sync for Item<J> {}
+unsafe impl<J: Send + Sync> Sync for Item<J> {}
 
 impl<J: Job> Item<J> {
     /// An item that runs `job` on `queue`, never twice at a time.
@@ -97,6 +96,14 @@ impl<J: Job> Item<J> {
         KBox::pin_init(init, GFP_KERNEL)
     }
 
+    unsafe extern "C" fn call(work: *mut bindings::work_struct) {
+        // SAFETY: the kernel calls this with the work of an item, which its `Drop` keeps until this returns.
+        let this = unsafe { &*container_of!(Opaque::cast_from(work), Self, work) };
+        this.job.run();
+    }
+}
+
+impl<J> Item<J> {
     /// Queues it; `false` when it is queued already or cancelled. From any context.
     pub(crate) fn queue(&self) -> bool {
         // SAFETY: the item is initialised and pinned, and its `Drop` takes it off the queue; the queue is held by it.
@@ -108,16 +115,10 @@ impl<J: Job> Item<J> {
         // SAFETY: initialised, and called from a context that may sleep and is not this item.
         unsafe { bindings::disable_work_sync(self.work.get()) };
     }
-
-    unsafe extern "C" fn call(work: *mut bindings::work_struct) {
-        // SAFETY: the kernel calls this with the work of an item, which its `Drop` keeps until this returns.
-        let this = unsafe { &*container_of!(Opaque::cast_from(work), Self, work) };
-        this.job.run();
-    }
 }
 
 #[pinned_drop]
-impl<J: Job> PinnedDrop for Item<J> {
+impl<J> PinnedDrop for Item<J> {
     fn drop(self: Pin<&mut Self>) {
         self.cancel();
     }
@@ -125,7 +126,7 @@ impl<J: Job> PinnedDrop for Item<J> {
 
 /// A work item for later.
 #[pin_data(PinnedDrop)]
-pub(crate) struct DelayedItem<J: Timed> {
+pub(crate) struct DelayedItem<J> {
     #[pin]
     work: Opaque<bindings::delayed_work>,
     queue: Arc<WorkQueue>,
@@ -133,9 +134,9 @@ pub(crate) struct DelayedItem<J: Timed> {
 }
 
 // SAFETY: as `Item`.
-unsafe impl<J: Timed> Send for DelayedItem<J> {}
+unsafe impl<J: Send + Sync> Send for DelayedItem<J> {}
 // SAFETY: as `Item`.
-unsafe impl<J: Timed> Sync for DelayedItem<J> {}
+unsafe impl<J: Send + Sync> Sync for DelayedItem<J> {}
 
 impl<J: Timed> DelayedItem<J> {
     /// An item that runs `job` on `queue`, never twice at a time.
@@ -168,13 +169,23 @@ impl<J: Timed> DelayedItem<J> {
         KBox::pin_init(init, GFP_KERNEL)
     }
 
+    unsafe extern "C" fn call(work: *mut bindings::work_struct) {
+        // SAFETY: this is called with the work of a delayed work of an item, which its `Drop` keeps until this returns.
+        let delayed = unsafe { container_of!(work, bindings::delayed_work, work) };
+        // SAFETY: as above.
+        let this = unsafe { &*container_of!(Opaque::cast_from(delayed), Self, work) };
+        this.job.run(|at| this.start(at));
+    }
+}
+
+impl<J> DelayedItem<J> {
     /// The job.
     pub(crate) fn job(&self) -> &J {
         &self.job
     }
 
     /// Has it run at `at` by `CLOCK_MONOTONIC`, whatever was set before. Does nothing once cancelled. From any context.
-    pub(crate) fn set(&self, at: u64) {
+    pub(crate) fn start(&self, at: u64) {
         let delay = match at.saturating_sub(monotonic_ns()) {
             0 => 0,
             // Up, and one more because the present tick has begun: never early.
@@ -185,7 +196,7 @@ impl<J: Timed> DelayedItem<J> {
     }
 
     /// Takes the setting back, without waiting for a call that runs.
-    pub(crate) fn unset(&self) {
+    pub(crate) fn stop(&self) {
         // SAFETY: initialised. It does not wait.
         unsafe { bindings::cancel_delayed_work(self.work.get()) };
     }
@@ -195,18 +206,10 @@ impl<J: Timed> DelayedItem<J> {
         // SAFETY: as `Item::cancel`.
         unsafe { bindings::disable_delayed_work_sync(self.work.get()) };
     }
-
-    unsafe extern "C" fn call(work: *mut bindings::work_struct) {
-        // SAFETY: this is called with the work of a delayed work of an item, which its `Drop` keeps until this returns.
-        let delayed = unsafe { container_of!(work, bindings::delayed_work, work) };
-        // SAFETY: as above.
-        let this = unsafe { &*container_of!(Opaque::cast_from(delayed), Self, work) };
-        this.job.run(|at| this.set(at));
-    }
 }
 
 #[pinned_drop]
-impl<J: Timed> PinnedDrop for DelayedItem<J> {
+impl<J> PinnedDrop for DelayedItem<J> {
     fn drop(self: Pin<&mut Self>) {
         self.cancel();
     }
