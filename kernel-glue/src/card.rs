@@ -49,6 +49,8 @@ impl_has_work! {
 
 impl Card {
     /// A card for a device, not bound yet.
+    // Not inlined: should it lie on the stack on its way, then not while the driver's steps are called.
+    #[inline(never)]
     pub(crate) fn new(dev: ARef<pci::Device>, shared: Arc<Shared>) -> Result<Arc<Self>> {
         let queue = Arc::pin_init(WaitQueue::new(), GFP_KERNEL)?;
         let own = queue.clone();

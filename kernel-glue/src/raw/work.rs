@@ -195,12 +195,6 @@ impl<J> DelayedItem<J> {
         unsafe { bindings::mod_delayed_work_on(ANY_CPU, self.queue.0.as_ptr(), self.work.get(), delay) };
     }
 
-    /// Takes the setting back, without waiting for a call that runs.
-    pub(crate) fn stop(&self) {
-        // SAFETY: initialised. It does not wait.
-        unsafe { bindings::cancel_delayed_work(self.work.get()) };
-    }
-
     /// Ends it, as [`Item::cancel`].
     pub(crate) fn cancel(&self) {
         // SAFETY: as `Item::cancel`.
