@@ -51,8 +51,8 @@ const PENDING: u16 = 3;
 const COUNT_MASK: u64 = ((1 << 61) - 1) & !31;
 /// The comparator knows the low word only.
 const ALARM_WRAP: u64 = 1 << 32;
-/// 2026, by NVIDIA's convention.
-const FIRST_COUNT: u64 = 1_780_000_000_000_000_000 & COUNT_MASK;
+/// Some time in 2026, by NVIDIA's convention: nanoseconds since 1970.
+const FIRST_COUNT: u64 = 0x18b3_d491_b432_0000;
 
 static GPU: CsLock<Model<REGISTERS, Ga102>> = CsLock::new(Model::new(Ga102::new()));
 /// In its slot: reads are ones and writes get lost while it is not.
@@ -231,10 +231,10 @@ impl Ga102 {
 
 /// Latches a vector.
 fn raise(cells: &mut Cells<'_>, vector: u32) {
-    if let Ok(leaf) = LEAF.at(vector / 32) {
-        if vector / 32 < LEAVES {
-            cells.raise(leaf, 1 << (vector % 32));
-        }
+    if let Ok(leaf) = LEAF.at(vector / 32)
+        && vector / 32 < LEAVES
+    {
+        cells.raise(leaf, 1 << (vector % 32));
     }
 }
 

@@ -136,13 +136,11 @@ pub(super) fn expire(now: Instant) {
             if passed {
                 slot.due = None;
             }
-            match slot.kind {
-                Kind::Timer => core::mem::take(&mut slot.pending) || passed,
-                _ => {
-                    slot.pending |= passed;
-                    false
-                }
+            if slot.kind == Kind::Timer {
+                return core::mem::take(&mut slot.pending) || passed;
             }
+            slot.pending |= passed;
+            false
         });
         let Some(callback) = due else { continue };
         if let Outcome::Timer(Rearm::At(at)) = call(&callback) {

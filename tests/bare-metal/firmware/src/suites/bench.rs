@@ -91,7 +91,7 @@ pub(super) fn nothing_happens() -> Found {
 }
 
 /// After a case nothing is bound, registered or allocated, the GPU is quiet, and the model was used as it is.
-pub(super) fn is_clean(_outside: &mut Outside) -> Found {
+pub(super) fn is_clean() -> Found {
     for state in [GPU.state(), TOY.state()] {
         ensure!(matches!(state, State::Unbound | State::Removed), "still {}", state);
     }

@@ -44,16 +44,13 @@ pub(crate) fn run() -> Tally {
         [("conformance", &conformance::CASES), ("lifecycle", &lifecycle::CASES), ("timer", &timer::CASES)];
     for (suite, cases) in suites {
         for case in cases {
-            match (case.run)(&mut outside).and_then(|()| bench::is_clean(&mut outside)) {
-                Ok(()) => {
-                    tally.passed += 1;
-                    defmt::info!("ok      {=str}: {=str}", suite, case.name);
-                }
-                Err(Failed) => {
-                    tally.failed += 1;
-                    defmt::error!("FAILED  {=str}: {=str}", suite, case.name);
-                    bench::clear(&mut outside);
-                }
+            if let Ok(()) = (case.run)(&mut outside).and_then(|()| bench::is_clean()) {
+                tally.passed += 1;
+                defmt::info!("ok      {=str}: {=str}", suite, case.name);
+            } else {
+                tally.failed += 1;
+                defmt::error!("FAILED  {=str}: {=str}", suite, case.name);
+                bench::clear(&mut outside);
             }
         }
     }

@@ -95,7 +95,7 @@ fn wraps(outside: &mut Outside) -> Found {
         call(client, outside, |cx| Nova::timer(cx).set(start))?;
         let mut last = start;
         while last < (7 << 32) + 50_000 {
-            let now = call(client, outside, |cx| Nova::time(cx))?;
+            let now = call(client, outside, Nova::time)?;
             ensure!(now >= last && now - last < 1_000_000, "from {=u64:#x} to {=u64:#x}", last, now);
             last = now;
         }
@@ -172,7 +172,7 @@ fn alarm(outside: &mut Outside) -> Found {
 
 fn many_alarms(outside: &mut Outside) -> Found {
     bound(outside, |client, outside| {
-        let start = call(client, outside, |cx| Nova::time(cx))? + 4_000_000;
+        let start = call(client, outside, Nova::time)? + 4_000_000;
         // Far from in order: 11 and the capacity have no common factor.
         let at = |n: usize| start + (n * 11 % MAX_ALARMS) as u64 * 50_000;
         let mut ids = [None; MAX_ALARMS];
