@@ -19,7 +19,6 @@ pub struct Chip {
 
 /// The stepping, printed as `a1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Revision {
     /// 0xA is printed as `a`.
     pub major: u8,
@@ -30,6 +29,13 @@ pub struct Revision {
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}{:x}", self.major, self.minor)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Revision {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=u8:x}{=u8:x}", self.major, self.minor);
     }
 }
 

@@ -5,7 +5,6 @@ use core::ops::{Add, Sub};
 
 /// A span of time in nanoseconds, up to 584 years. All arithmetic saturates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Nanos(pub u64);
 
 impl Nanos {
@@ -53,6 +52,13 @@ impl fmt::Display for Nanos {
             _ => (1_000_000_000, "s"),
         };
         write!(f, "{}.{:03} {name}", self.0 / unit, self.0 % unit / (unit / 1_000))
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Nanos {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=u64} ns", self.0);
     }
 }
 

@@ -1,11 +1,12 @@
 //! `cargo xtask`: what a person runs in this repository besides cargo itself.
 //!
 //! One file per subject. [`mod@test`] is the list of checks, [`steps`] runs such a
-//! list, [`no_std`], [`msrv`], [`deny`], [`sanitize`] and [`prove`] are the checks that need more
-//! than a Rust toolchain, and the others fetch what those need into a cache outside the
+//! list, [`no_std`], [`bare_metal`], [`msrv`], [`deny`], [`sanitize`] and [`prove`] are the checks that need
+//! more than a Rust toolchain, and the others fetch what those need into a cache outside the
 //! checkout. `docs/ci.md` describes it for the reader.
 
 mod apt;
+mod bare_metal;
 mod cache;
 mod deny;
 mod msrv;
@@ -42,6 +43,8 @@ enum Task {
     Test(test::Args),
     /// Build core and backends for three targets that have no std.
     NoStd,
+    /// Run core on two machines without an operating system, in QEMU, and print their logs and sizes.
+    BareMetal,
     /// Check core and backends with the oldest compiler that Cargo.toml promises.
     Msrv,
     /// Check licenses, bans and sources of every dependency.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Test(args) => test::run(&args),
         Task::NoStd => no_std::run(&shell),
+        Task::BareMetal => bare_metal::run(&shell),
         Task::Msrv => msrv::run(&shell),
         Task::Deny => deny::run(&shell),
         Task::Sanitize(args) => sanitize::run(&shell, &args),

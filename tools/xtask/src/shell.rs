@@ -3,9 +3,9 @@
 use std::{
     env,
     fs::File,
-    io,
+    io::{self, Write as _},
     path::Path,
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -41,17 +41,42 @@ impl Shell {
     pub(crate) fn run_for(&self, command: &mut Command, limit: Duration) -> Result<()> {
         let shown = show(command);
         let mut child = self.redirect(command)?.spawn().with_context(|| cannot_start(&shown))?;
-        let started = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return succeed(&shown, status);
+        match wait_for(&mut child, limit)? {
+            Some(status) => succeed(&shown, status),
+            None => bail!("`{shown}` was ended: it had no answer after {} s", limit.as_secs()),
+        }
+    }
+
+    /// Runs `from` with its standard output as the standard input of `into`, for at most `limit`; then ends `from`.
+    /// `into` has read all of it by the time this returns. Both have to succeed.
+    pub(crate) fn pipe_for(&self, from: &mut Command, into: &mut Command, limit: Duration) -> Result<()> {
+        let (shown, shown_into) = (show(from), show(into));
+        let mut source =
+            self.redirect(from)?.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(&shown))?;
+        self.redirect(into)?;
+        if let Some(output) = source.stdout.take() {
+            into.stdin(output);
+        }
+        let sink = into.spawn();
+        // Ours as well, it would keep `from` waiting should `into` end early.
+        into.stdin(Stdio::null());
+        let ended = wait_for(&mut source, limit);
+        let sink = sink.with_context(|| cannot_start(&shown_into))?.wait()?;
+        match ended? {
+            Some(status) => succeed(&shown, status)?,
+            None => bail!("`{shown}` was ended: it was not through after {} s", limit.as_secs()),
+        }
+        succeed(&shown_into, sink)
+    }
+
+    /// Writes text where this shell's output goes.
+    pub(crate) fn print(&self, text: &str) -> Result<()> {
+        match &self.log {
+            Some(log) => log.try_clone()?.write_all(text.as_bytes()).context("cannot write the log"),
+            None => {
+                print!("{text}");
+                Ok(())
             }
-            if started.elapsed() >= limit {
-                child.kill()?;
-                child.wait()?;
-                bail!("`{shown}` was ended: it had no answer after {} s", limit.as_secs());
-            }
-            thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -125,6 +150,22 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
     text
 }
 
+/// How `child` ended; `None` when it was still there after `limit` and was ended.
+fn wait_for(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if started.elapsed() >= limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// The command line as a person would type it, without quoting subtleties.
 fn show(command: &Command) -> String {
     let program = Path::new(command.get_program());
@@ -163,6 +204,29 @@ mod tests {
         let limit = Duration::from_millis(100);
         let error = Shell::terminal().run_for(Command::new("sleep").arg("30"), limit).unwrap_err();
         assert!(error.to_string().contains("was ended"), "{error}");
+    }
+
+    #[test]
+    fn what_one_program_says_is_read_by_the_next_and_both_must_succeed() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let pipe = |from: &str, into: &str, limit| {
+            let shell = Shell::log_to(&log).unwrap();
+            shell.print("first ").unwrap();
+            let piped = shell.pipe_for(
+                Command::new("sh").args(["-c", from]),
+                Command::new("sh").args(["-c", into]),
+                Duration::from_millis(limit),
+            );
+            (piped.map_err(|error| error.to_string()), std::fs::read_to_string(&log).unwrap())
+        };
+        assert_eq!(pipe("echo said", "cat", 10_000), (Ok(()), "first said\n".to_owned()));
+        let (failed, said) = pipe("echo said; exit 3", "cat", 10_000);
+        assert!(failed.unwrap_err().ends_with("exit status: 3") && said == "first said\n");
+        assert!(pipe("echo said", "cat; exit 4", 10_000).0.unwrap_err().ends_with("exit status: 4"));
+        // What had been said when it was ended is not lost.
+        let (ended, said) = pipe("echo said; exec sleep 30", "cat", 200);
+        assert!(ended.unwrap_err().contains("was ended") && said == "first said\n");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::{
-    deny, msrv, no_std, prove,
+    bare_metal, deny, msrv, no_std, prove,
     sanitize::{self, Sanitizer},
     shell::{self, Shell},
     steps::{self, Show, Step},
@@ -13,7 +13,7 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std, deny, the virtual machine, prove and the sanitizers, and shorten the long
+    /// Leave out the release tests, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machine, prove and the sanitizers, and shorten the long
     /// property suites.
     #[arg(long)]
     quick: bool,
@@ -57,6 +57,7 @@ fn long_steps() -> Vec<Step> {
         }),
         Step::new("fuzz targets", Show::OnFailure, fuzz_targets),
         Step::new("no-std", Show::OnFailure, no_std::run),
+        Step::new("bare-metal", Show::Always, bare_metal::check),
         Step::new("msrv", Show::OnFailure, msrv::run),
         Step::new("deny", Show::OnFailure, deny::run),
         Step::new("virtual machine", Show::Always, vm::check),

@@ -27,10 +27,16 @@ fn without_anchor(target: &str) -> String {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let mut found: Vec<_> =
-        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tools/nova/README.md", "tests/models/README.md"]
-            .map(|name| root().join(name))
-            .into();
+    let mut found: Vec<_> = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "tools/nova/README.md",
+        "tests/models/README.md",
+        "tests/bare-metal/README.md",
+    ]
+    .map(|name| root().join(name))
+    .into();
     let docs = fs::read_dir(root().join("docs")).expect("docs");
     found.extend(docs.map(|entry| entry.expect("readable").path()).filter(|path| path.extension().is_some()));
     found
