@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long one try waits for callbacks to leave: the thread is everybody's.
 const TRY: Nanos = Nanos::from_millis(20);
 /// How long to come back: as long as a removal may take on this host.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Plug {
     /// Has the driver on `device` removed when it asks for it, when the system wants the device back, and when the device
