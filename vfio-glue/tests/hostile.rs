@@ -168,6 +168,27 @@ fn data_of_another_place_is_refused() {
 }
 
 #[test]
+fn files_that_come_with_data_are_closed() {
+    let (mut kept, passed) = UnixStream::pair().expect("two ends");
+    let server = Scripted::start(move |mut stream| {
+        welcome(&mut stream);
+        let (header, _) = receive(&mut stream).expect("a read");
+        let data = RegionData { offset: 0, region: region::BAR0, data: &[1, 2, 3, 4] };
+        server::send_with(&stream, &header, &Reply::RegionRead(data), &passed);
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let device = connect(&server).expect("connects");
+    let mut data = [0; 4];
+    device.read(region::BAR0, 0, &mut data).expect("an answer");
+    assert_eq!(data, [1, 2, 3, 4]);
+    drop(device);
+    // The server's own descriptor goes with its script.
+    server.join();
+    kept.set_read_timeout(Some(LONG)).expect("a limit");
+    assert_eq!(kept.read(&mut [0; 1]).expect("nobody has the other end"), 0);
+}
+
+#[test]
 fn flags_that_are_none_are_refused() {
     for flags in [2_u32, 0x11, 0x20, 0xffff_ffff] {
         assert_protocol(&read_of(move |stream, header| {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nova_backends::vfio_user::{Command, Limits, RegionAccess, RegionData, Reply, Request};
 use nova_core::Error;
 use nova_core::bus::Io;
-use nova_core::lifecycle::{BusOf, Device, Driver, Outside, Probing};
+use nova_core::lifecycle::{BusOf, Device, Driver, Outside, Probing, Session, SessionEntry, State};
 use nova_vfio_glue::bus::MessageBus;
 use nova_vfio_glue::device;
 use nova_vfio_glue::host::{Event, Runtime, VfioHost};
@@ -43,6 +43,26 @@ impl Driver for Slow {
 
     fn probe(_cx: &mut Probing<'_, Self>) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+/// A driver that clients can call.
+struct Called;
+
+impl Called {
+    const CLIENT: SessionEntry<Self> = SessionEntry::new(0, "client");
+}
+
+impl Driver for Called {
+    type Host = VfioHost<MessageBus>;
+    type Error = Error;
+
+    fn attach(_io: Io<'_, BusOf<Self>>, _host: &Self::Host) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    fn probe(cx: &mut Probing<'_, Self>) -> Result<(), Error> {
+        cx.sessions(&Self::CLIENT)
     }
 }
 
@@ -120,5 +140,50 @@ fn a_device_that_cannot_be_removed_yet_holds_up_no_other() {
     until("the removal", || plug.device().is_err());
     drop((plug, other_plug, slow, other));
     slow_server.join();
+    other_server.join();
+}
+
+#[test]
+fn a_callback_that_stays_holds_up_no_other_device() {
+    let (end_stuck, ends) = mpsc::channel();
+    let stuck_server = serve(ends);
+    let (end_other, ends) = mpsc::channel();
+    let other_server = serve(ends);
+    let runtime = Runtime::start(1).expect("threads");
+    let options = Options { deadline: LONG };
+    let stuck: Arc<dyn device::Device> = connect(stuck_server.path(), &options).expect("connects");
+    let other: Arc<dyn device::Device> = connect(other_server.path(), &options).expect("connects");
+    let (plug, other_plug) = (runtime.plug(&stuck).expect("a plug"), runtime.plug(&other).expect("a plug"));
+
+    let driver = Arc::new(Device::<Called, 1>::new());
+    plug.tend(&driver);
+    let (host, bus) = (plug.host().expect("a host"), MessageBus::new(stuck.clone()).expect("a bus"));
+    driver.probe(&mut Outside::new(), driver.clone(), host, bus).expect("a driver");
+    let session = Session::open(driver.clone(), &Called::CLIENT).expect("a session");
+    let (entered, inside) = mpsc::channel();
+    let (let_go, wait) = mpsc::channel::<()>();
+    let call = thread::spawn(move || {
+        // How it ends is not the subject: the device goes meanwhile.
+        let _ = session.call(&mut Outside::new(), |_| {
+            entered.send(()).expect("listened to");
+            let _ = wait.recv_timeout(2 * LONG);
+            Ok(())
+        });
+    });
+    inside.recv_timeout(LONG).expect("a call that is inside");
+    let (told, events) = mpsc::channel();
+    other_plug.on_event(move |event| told.send(event).expect("listened to"));
+    end_stuck.send(()).expect("a server");
+    until("the removal's beginning", || driver.state() == State::Removing);
+    end_other.send(()).expect("a server");
+    assert_eq!(events.recv_timeout(SOON), Ok(Event::Lost));
+    assert!(driver.state() == State::Removing && plug.device().is_ok(), "not removed, and not closed");
+
+    let_go.send(()).expect("waited for");
+    call.join().expect("the call ends");
+    until("the removal", || plug.device().is_err());
+    assert_eq!(driver.state(), State::Removed);
+    drop((plug, other_plug, stuck, other));
+    stuck_server.join();
     other_server.join();
 }

@@ -92,7 +92,7 @@ pub const CASES: &[Case] = &[
     gpus(
         "gpu_killed_held",
         400,
-        "the same in the middle of a wait of nova: it ends, the kernel gives up resetting the GPU, back",
+        "the same while nova waits, handles an interrupt, removes: each ends, the kernel gives up resetting, back",
     ),
     gpus(
         "gpu_info_cli",

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nova_core::bus::Bus;
-use nova_core::hal::Host as _;
+use nova_core::hal::Nanos;
 use nova_core::lifecycle::{Device, Driver, Outside, RemoveError, Removed};
 
 use super::plug::Inner;
@@ -13,8 +13,10 @@ use super::{Event, Plug, VfioHost};
 
 /// How long to leave alone a device that somebody else is busy with.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long to come back, whatever each try takes. A removal that is blocked has waited for its own limit by then.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one try waits for callbacks to leave: the thread is everybody's.
+const TRY: Nanos = Nanos::from_millis(20);
+/// How long to come back: as long as a removal may take on this host.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Plug {
     /// Has the driver on `device` removed when it asks for it, when the system wants the device back, and when the device
@@ -66,8 +68,8 @@ where
 {
     let mut outside = Outside::new();
     let removed: Result<Option<Removed>, RemoveError> = match event {
-        Event::Removal => device.remove_if_requested(&mut outside, VfioHost::<B>::REMOVE_LIMIT),
-        Event::Request | Event::Lost => device.remove(&mut outside).map(Some),
+        Event::Removal => device.remove_if_requested(&mut outside, TRY),
+        Event::Request | Event::Lost => device.remove_within(&mut outside, TRY).map(Some),
     };
     matches!(removed, Ok(_) | Err(RemoveError::State(_)))
 }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use nova_backends::vfio_user::{HEADER_SIZE, Kind, Limits, Reply, Request};
+use nova_backends::vfio_user::{Kind, Limits, Reply, Request};
 use rustix::io::Errno;
 
-use super::link::{Buffers, Deadline, Failure, Socket};
+use super::link::{Buffers, Deadline, Expected, Failure, Socket};
 use super::serve::{Job, Shared, answer};
 use crate::device::Error;
 
@@ -34,13 +34,12 @@ pub(super) struct Question<'a> {
     pub(super) what: &'static str,
     pub(super) request: Request<'a>,
     pub(super) fds: &'a [BorrowedFd<'a>],
-    /// How long the body of the answer probably is.
-    pub(super) hint: usize,
+    pub(super) answer: Expected,
 }
 
 impl<'a> Question<'a> {
     pub(super) const fn new(what: &'static str, request: Request<'a>) -> Self {
-        Self { what, request, fds: &[], hint: 0 }
+        Self { what, request, fds: &[], answer: Expected::SHORT }
     }
 }
 
@@ -99,7 +98,7 @@ impl Asker {
         buffers.request(&self.socket, id, &question.request, question.fds, clock)?;
         let limits = buffers.limits;
         loop {
-            let message = buffers.receive(&self.socket, HEADER_SIZE + question.hint, clock)?;
+            let message = buffers.receive(&self.socket, &question.answer, clock)?;
             let header = message.header;
             if matches!(header.kind, Kind::Command { .. }) {
                 let job = Job::of(&header, message.body, message.fds.len(), &limits);

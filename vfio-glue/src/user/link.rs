@@ -6,20 +6,23 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nova_backends::vfio_user::{Frame, Header, Limits, Reply, Request};
+use nova_backends::vfio_user::{Frame, HEADER_SIZE, Header, Limits, Reply, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, recvmsg,
-    send, sendmsg, shutdown, socket_with,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    recvmsg, send, sendmsg, shutdown, socket_with,
 };
+use rustix::thread::sched_yield;
 
 use crate::device::Error;
 
 /// Most file descriptors in one message, in either direction; more that come are closed by the kernel.
 pub(super) const MOST_FDS: usize = 16;
+/// How often the rest of a message is looked for before it is waited for.
+const HURRIED: u32 = 3;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -157,31 +160,41 @@ impl Buffers {
         socket.send(&self.output[..len], &[], clock)
     }
 
-    /// Waits for one message. `hint` is how long it probably is.
+    /// Waits for one message.
     pub(super) fn receive(
         &mut self,
         socket: &Socket,
-        hint: usize,
+        expected: &Expected,
         clock: Deadline,
     ) -> Result<Message<'_>, Failure> {
         let mut first = true;
+        // The rest of a message that has begun is as good as there: falling asleep would take longer than it does.
+        let mut hurried = 0;
         let whole = loop {
             let more = match self.split()? {
                 Ok(len) => break len,
                 // Not past the message, so that what else comes with a byte belongs to the same message.
                 Err(more) => {
                     if first && self.filled == 0 {
-                        more.max(hint)
+                        more.max(HEADER_SIZE + expected.body)
                     } else {
                         more
                     }
                 }
             };
+            if !first && hurried < HURRIED {
+                hurried += 1;
+                match self.fill(socket, more, RecvFlags::DONTWAIT, expected.fds) {
+                    Err(Failure::Silent) => sched_yield(),
+                    other => other?,
+                }
+                continue;
+            }
             // The socket's own limit is near enough while hardly any time has gone, and saves a call.
             if !std::mem::take(&mut first) && !clock.is_fresh() {
                 wait(socket, clock)?;
             }
-            self.fill(socket, more, RecvFlags::empty())?;
+            self.fill(socket, more, RecvFlags::empty(), expected.fds)?;
         };
         self.take(whole)
     }
@@ -193,7 +206,7 @@ impl Buffers {
                 Ok(len) => return self.take(len).map(Some),
                 Err(more) => more,
             };
-            match self.fill(socket, more, RecvFlags::DONTWAIT) {
+            match self.fill(socket, more, RecvFlags::DONTWAIT, true) {
                 Err(Failure::Silent) => return Ok(None),
                 other => other?,
             }
@@ -210,34 +223,30 @@ impl Buffers {
         }
     }
 
-    /// Receives at most `more` bytes.
-    fn fill(&mut self, socket: &Socket, more: usize, flags: RecvFlags) -> Result<(), Failure> {
+    /// Receives at most `more` bytes, and file descriptors if `fds`.
+    fn fill(&mut self, socket: &Socket, more: usize, flags: RecvFlags, fds: bool) -> Result<(), Failure> {
         let end = self.filled.saturating_add(more);
         if self.input.len() < end {
             // Bounded: a frame is never longer than our own limit.
             self.input.resize(end, 0);
         }
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(&mut self.input[self.filled..end])];
         let received = loop {
-            match recvmsg(&socket.0, &mut parts, &mut control, flags | RecvFlags::CMSG_CLOEXEC) {
-                Err(Errno::INTR) => {}
-                other => break other.map_err(of)?,
+            let into = &mut self.input[self.filled..end];
+            let received = if fds {
+                receive_with_fds(socket, into, flags, &mut self.fds)
+            } else {
+                // The plain call has less to copy. The kernel closes what files come with it.
+                recv(&socket.0, into, flags).map(|(len, _)| len).map_err(of)
+            };
+            match received {
+                Err(Failure::System(Errno::INTR)) => {}
+                other => break other?,
             }
         };
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                self.fds.extend(fds);
-            }
-        }
-        if received.flags.contains(ReturnFlags::CTRUNC) || self.fds.len() > MOST_FDS {
-            return Err(Failure::Broken(format!("more than {MOST_FDS} file descriptors in a message")));
-        }
-        if received.bytes == 0 {
+        if received == 0 {
             return Err(Failure::Closed);
         }
-        self.filled += received.bytes;
+        self.filled += received;
         Ok(())
     }
 
@@ -256,6 +265,45 @@ impl Buffers {
             _ => Err(Failure::Broken("a message that is none".to_owned())),
         }
     }
+}
+
+/// What a message probably is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    /// How long its body is.
+    pub(super) body: usize,
+    /// Whether file descriptors may come with it. Those that come otherwise are closed by the kernel.
+    pub(super) fds: bool,
+}
+
+impl Expected {
+    /// A message that is short, without file descriptors.
+    pub(super) const SHORT: Self = Self { body: 0, fds: false };
+    /// The same, with some.
+    pub(super) const WITH_FDS: Self = Self { body: 0, fds: true };
+}
+
+/// Receives bytes and file descriptors.
+fn receive_with_fds(
+    socket: &Socket,
+    into: &mut [u8],
+    flags: RecvFlags,
+    fds: &mut Vec<OwnedFd>,
+) -> Result<usize, Failure> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(into)];
+    let received = recvmsg(&socket.0, &mut parts, &mut control, flags | RecvFlags::CMSG_CLOEXEC);
+    let received = received.map_err(of)?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(more) = message {
+            fds.extend(more);
+        }
+    }
+    if received.flags.contains(ReturnFlags::CTRUNC) || fds.len() > MOST_FDS {
+        return Err(Failure::Broken(format!("more than {MOST_FDS} file descriptors in a message")));
+    }
+    Ok(received.bytes)
 }
 
 /// When a request has to have been answered.

@@ -14,7 +14,7 @@ use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 
 use super::Options;
 use super::ask::{Asker, Question};
-use super::link::{Buffers, Deadline, MOST_FDS, Socket};
+use super::link::{Buffers, Deadline, Expected, MOST_FDS, Socket};
 use super::serve::{Job, answer};
 use crate::device::{Area, Device, Error, Info, Irq, Mapping, Memory, Protection, Region};
 
@@ -95,7 +95,9 @@ impl UserDevice {
     /// One that the server refuses to tell about is not there.
     fn ask_region(&self, index: u32) -> Result<Known, Error> {
         let request = Request::DeviceGetRegionInfo { argsz: REGION_ROOM, index };
-        let known = self.asker.ask(&Question::new("what a region is", request), |reply, fds| match reply {
+        let answer = Expected::WITH_FDS;
+        let question = Question { answer, ..Question::new("what a region is", request) };
+        let known = self.asker.ask(&question, |reply, fds| match reply {
             Reply::DeviceGetRegionInfo(info) if info.index == index => Ok(known(&info, fds)),
             other => Err(unexpected(&other)),
         });
@@ -131,8 +133,9 @@ impl UserDevice {
 
     fn read_some(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), Error> {
         let access = RegionAccess { offset, region, count: into.len() as u32 };
-        let hint = ACCESS + into.len();
-        let question = Question { hint, ..Question::new("reading of a region", Request::RegionRead(access)) };
+        let answer = Expected { body: ACCESS + into.len(), fds: false };
+        let question =
+            Question { answer, ..Question::new("reading of a region", Request::RegionRead(access)) };
         self.asker.ask(&question, |reply, _| match reply {
             Reply::RegionRead(read) if read.access() == access => {
                 into.copy_from_slice(read.data);
@@ -144,8 +147,9 @@ impl UserDevice {
 
     fn write_some(&self, region: u32, offset: u64, from: &[u8]) -> Result<(), Error> {
         let write = RegionData { offset, region, data: from };
-        let hint = ACCESS;
-        let question = Question { hint, ..Question::new("writing of a region", Request::RegionWrite(write)) };
+        let answer = Expected { body: ACCESS, fds: false };
+        let question =
+            Question { answer, ..Question::new("writing of a region", Request::RegionWrite(write)) };
         self.asker.ask(&question, |reply, _| match reply {
             Reply::RegionWrite(done) if done == write.access() => Ok(()),
             other => Err(unexpected(&other)),
@@ -162,7 +166,9 @@ fn negotiate(asker: &Asker, deadline: Duration) -> Result<(Capabilities, Option<
         twin_socket: TwinSocket { supported: true, fd_index: None },
         ..Capabilities::default()
     });
-    asker.ask(&Question::new("agreeing on a version", Request::Version(ours)), |reply, fds| {
+    let answer = Expected::WITH_FDS;
+    let question = Question { answer, ..Question::new("agreeing on a version", Request::Version(ours)) };
+    asker.ask(&question, |reply, fds| {
         let Reply::Version(theirs) = reply else { return Err(unexpected(&reply)) };
         ours.accept(&theirs).map_err(|error| error.to_string())?;
         let index = theirs.capabilities.twin_socket.fd_index.and_then(|index| usize::try_from(index).ok());

@@ -4,10 +4,7 @@
 //! than a minute for one that is not there.
 
 use std::{
-    sync::{
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -91,51 +88,109 @@ fn use_again(chip: &str) -> Result<()> {
     Ok(())
 }
 
-/// In the middle of a wait: one spins on the GPU's time, one sleeps until an alarm.
+/// How a GPU is lost at a certain moment: at that, the host is asked for the order given. How long it took until everybody
+/// knew.
+type Lose = fn(&Driven, &mut Control, &str) -> Result<Duration>;
+
+/// What the host is asked for: that the model falls off the bus.
+const FALL_OFF: &str = "ctl fall-off";
+/// That the process which is the GPU dies.
+const KILL: &str = "kill_server";
+
 pub(super) fn wait() -> Result<()> {
-    let worst = on_each(&["tu102", "ga100", "gh100", "gb202"], |driven, control| {
-        let client = driven.client()?;
-        let alarm = far_alarm(driven, &client)?;
-        let spinning = spin(driven, &client)?;
-        ensure!(alarm.is_under_way(), "the wait for an alarm has ended by itself");
-        control.ask("ctl fall-off", driven.name())?;
-        let started = Instant::now();
-        ensure_gone("the wait on GPU time", &spinning.end("the wait on GPU time", DEADLINE)?)?;
-        ensure_gone("the wait for an alarm", &alarm.end("the wait for an alarm", DEADLINE)?)?;
-        driven.wait_lost()?;
-        ensure!(call(&client, Gpu::time).is_err(), "a session outlived the GPU");
-        Ok(started.elapsed())
-    })?;
+    let chips = ["tu102", "ga100", "gh100", "gb202"];
+    let worst = on_each(&chips, |driven, control| in_wait(driven, control, FALL_OFF))?;
     println!("both waits and the driver ended {} ms after the GPU at most", worst.as_millis());
     Ok(())
 }
 
-/// Its server is killed in the middle of a wait. Closing the device then takes as long as the kernel is willing to wait for
-/// one to come back after a reset of its bus: more than a minute, and twice that if the device's own reset may be one, too.
-pub(super) fn killed_held() -> Result<()> {
-    let chip = "tu102";
-    let mut control = Control::open()?;
-    Function::of(chip)?.reset_by("flr")?;
-    let driven = Driven::bound(chip)?;
-    let client = driven.client()?;
-    let spinning = spin(&driven, &client)?;
-    control.ask("kill_server", chip)?;
-    let killed = Instant::now();
-    ensure_gone("the wait on GPU time", &spinning.end("the wait on GPU time", DEADLINE)?)?;
-    driven.wait_lost()?;
-    let known = killed.elapsed();
-    ensure!(call(&client, Gpu::time).is_err(), "a session outlived the GPU");
-    let closing = Instant::now();
-    driven.close();
-    let closed = closing.elapsed();
-    gpu::replace(&mut control, chip)?;
-    use_again(chip).context("after the server was started anew")?;
-    println!(
-        "known and removed {} ms after the kill, close {:.0} s",
-        known.as_millis(),
-        closed.as_secs_f64()
-    );
+pub(super) fn irq() -> Result<()> {
+    let worst = on_each(&["tu102", "ad102", "gb100"], |driven, control| in_irq(driven, control, FALL_OFF))?;
+    println!("the driver ended {} ms after the GPU at most", worst.as_millis());
     Ok(())
+}
+
+pub(super) fn remove() -> Result<()> {
+    let chips = ["tu102", "ga102", "gh100", "gb202"];
+    let worst = on_each(&chips, |driven, control| in_remove(driven, control, FALL_OFF))?;
+    println!("remove ended {} ms after the GPU at most", worst.as_millis());
+    Ok(())
+}
+
+/// The servers of three GPUs are killed, each in another moment. Closing such a device takes as long as the kernel is willing
+/// to wait for one to come back after a reset of its bus: more than a minute, and twice that if the device's own reset may be
+/// one, too. So all three are closed at the same time.
+pub(super) fn killed_held() -> Result<()> {
+    let moments: [(&str, &str, Lose); 3] =
+        [("tu102", "wait", in_wait), ("ad102", "interrupt", in_irq), ("ga102", "remove", in_remove)];
+    let mut control = Control::open()?;
+    let mut held = Vec::new();
+    for (chip, moment, lose) in moments {
+        Function::of(chip)?.reset_by("flr")?;
+        let driven = Driven::bound(chip)?;
+        let took = lose(&driven, &mut control, KILL).with_context(|| format!("{chip} in {moment}"))?;
+        ensure!(took < DEADLINE, "{chip} in {moment}: it took {took:?}");
+        println!("{moment}: over {} ms after the kill", took.as_millis());
+        held.push(driven);
+    }
+    let closing = Instant::now();
+    thread::scope(|scope| {
+        for driven in held {
+            scope.spawn(move || driven.close());
+        }
+    });
+    println!("close: {:.0} s", closing.elapsed().as_secs_f64());
+    for (chip, ..) in moments {
+        gpu::replace(&mut control, chip)?;
+        use_again(chip).with_context(|| format!("{chip} after its server was started anew"))?;
+    }
+    Ok(())
+}
+
+/// In the middle of a wait: one spins on the GPU's time, one sleeps until an alarm.
+fn in_wait(driven: &Driven, control: &mut Control, order: &str) -> Result<Duration> {
+    let client = driven.client()?;
+    let alarm = far_alarm(driven, &client)?;
+    let spinning = spin(driven, &client)?;
+    ensure!(alarm.is_under_way(), "the wait for an alarm has ended by itself");
+    control.ask(order, driven.name())?;
+    let started = Instant::now();
+    ensure_gone("the wait on GPU time", &spinning.end("the wait on GPU time", DEADLINE)?)?;
+    ensure_gone("the wait for an alarm", &alarm.end("the wait for an alarm", DEADLINE)?)?;
+    driven.wait_lost()?;
+    ensure!(call(&client, Gpu::time).is_err(), "a session outlived the GPU");
+    Ok(started.elapsed())
+}
+
+/// In the middle of a storm of interrupts, while a handler is inside: accesses are slow, so one nearly always is.
+fn in_irq(driven: &Driven, control: &mut Control, order: &str) -> Result<Duration> {
+    const STORM: &str = "--count 20000 --interval 200us";
+    let chip = driven.name();
+    control.ask("ctl delay 2ms", chip)?;
+    control.ask(&format!("ctl storm {} {STORM}", Source::CPU_DOORBELL.number()), chip)?;
+    let before = driven.interrupts();
+    until("interrupts", || driven.interrupts() > before + 3)?;
+    until("an interrupt that is being handled", || is_handling(&driven.gpu))?;
+    control.ask(order, chip)?;
+    let started = Instant::now();
+    driven.wait_lost()?;
+    let took = started.elapsed();
+    println!("{chip}: {} interrupts until it was gone", driven.interrupts() - before);
+    Ok(took)
+}
+
+/// In the middle of remove: accesses are slow, so the GPU goes before the last of them.
+fn in_remove(driven: &Driven, control: &mut Control, order: &str) -> Result<Duration> {
+    control.ask("ctl delay 20ms", driven.name())?;
+    let gpu = driven.gpu.clone();
+    let removal = UnderWay::start(move || gpu.remove(&mut Outside::new()));
+    until("the removal's beginning", || driven.gpu.state() == State::Removing)?;
+    control.ask(order, driven.name())?;
+    let started = Instant::now();
+    let removed = removal.end("remove", LONG)??;
+    ensure!(removed.lost, "the removal was over before the GPU was gone, or has not noticed");
+    driven.ensure_released()?;
+    Ok(started.elapsed())
 }
 
 /// Waits for GPU time in a loop, inside the gate. Gives back when it does.
@@ -167,49 +222,8 @@ fn far_alarm(driven: &Driven, client: &Client) -> Result<UnderWay<Called<()>>> {
     }))
 }
 
-/// In the middle of a storm of interrupts, while a handler is inside: accesses are slow, so one nearly always is.
-pub(super) fn irq() -> Result<()> {
-    const STORM: &str = "--count 20000 --interval 200us";
-    let handled = AtomicU64::new(0);
-    let worst = on_each(&["tu102", "ad102", "gb100"], |driven, control| {
-        let chip = driven.name();
-        control.ask("ctl delay 2ms", chip)?;
-        control.ask(&format!("ctl storm {} {STORM}", Source::CPU_DOORBELL.number()), chip)?;
-        let before = driven.interrupts();
-        until("interrupts", || driven.interrupts() > before + 3)?;
-        until("an interrupt that is being handled", || is_handling(&driven.gpu))?;
-        control.ask("ctl fall-off", chip)?;
-        let started = Instant::now();
-        driven.wait_lost()?;
-        let took = started.elapsed();
-        handled.fetch_add(driven.interrupts() - before, Ordering::Relaxed);
-        Ok(took)
-    })?;
-    let handled = handled.into_inner();
-    println!("{handled} interrupts; the driver ended {} ms after the GPU at most", worst.as_millis());
-    Ok(())
-}
-
 fn is_handling(gpu: &OnVfio) -> bool {
     gpu.inside().iter().any(|visitor| visitor.to_string().contains("interrupt"))
-}
-
-/// In the middle of remove: accesses are slow, so the GPU goes before the last of them.
-pub(super) fn remove() -> Result<()> {
-    let worst = on_each(&["tu102", "ga102", "gh100", "gb202"], |driven, control| {
-        control.ask("ctl delay 20ms", driven.name())?;
-        let gpu = driven.gpu.clone();
-        let removal = UnderWay::start(move || gpu.remove(&mut Outside::new()));
-        until("the removal's beginning", || driven.gpu.state() == State::Removing)?;
-        control.ask("ctl fall-off", driven.name())?;
-        let started = Instant::now();
-        let removed = removal.end("remove", LONG)??;
-        ensure!(removed.lost, "the removal was over before the GPU was gone, or has not noticed");
-        driven.ensure_released()?;
-        Ok(started.elapsed())
-    })?;
-    println!("remove ended {} ms after the GPU at most", worst.as_millis());
-    Ok(())
 }
 
 /// The kernel wants the GPU back while work runs and an alarm waits. Not on a GPU with MSI-X: QEMU 11.1 aborts when one behind

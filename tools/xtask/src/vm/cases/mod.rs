@@ -88,8 +88,8 @@ fn run_machine(
     Ok(())
 }
 
-/// Whether QEMU has come to the end that QEMU 11.1 sometimes comes to after a server was killed: it fails to unmap memory
-/// and reports that twice.
+/// Whether QEMU has come to the end that QEMU 11.1 comes to when a server dies with something unread: it sets its error twice.
+/// `machine::quiet` avoids that; a server that dies by itself does not.
 fn has_aborted(console: &Path) -> bool {
     let said = fs::read_to_string(console.with_extension("qemu.log"));
     said.is_ok_and(|said| said.contains("error_setv: Assertion `*errp == NULL' failed"))

@@ -5,6 +5,7 @@ mod device;
 mod lines;
 mod qemu;
 mod qmp;
+mod quiet;
 mod server;
 mod splat;
 mod stop;

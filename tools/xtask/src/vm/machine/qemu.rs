@@ -105,6 +105,9 @@ fn kernel_command_line(console: Console) -> String {
         "oops=panic",
         // The emulated processor is slow, and what it would wait for does not exist.
         "tsc=reliable",
+        // Early on the kernel looks whether the timer ticks within a number of cycles, and panics if not; on a busy machine it
+        // may not.
+        "no_timer_check",
         "random.trust_cpu=on",
     ];
     if console == Console::Terminal {

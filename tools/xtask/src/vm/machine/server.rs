@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::stop;
+use super::{quiet, stop};
 use crate::shell;
 
 /// How long a server may take until it listens.
@@ -83,6 +83,7 @@ impl Server {
     /// Kills it as a crash would: without a word.
     pub(super) fn kill(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { bail!("no server runs on {}", self.socket.display()) };
+        quiet::stop(&child)?;
         child.kill()?;
         child.wait()?;
         Ok(())
