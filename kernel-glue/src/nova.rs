@@ -16,7 +16,6 @@
 //! `docs/kernel.md` tells why none of this is executed after its device, or the module, is gone.
 
 #![deny(unsafe_code)]
-#![deny(clippy::mem_forget)]
 
 mod calls;
 mod card;

@@ -91,7 +91,7 @@ impl Shared {
     /// Whether somebody is about to take the driver off this device.
     pub(crate) fn is_releasing(&self, dev: &pci::Device) -> bool {
         let place = core::ptr::from_ref(dev).addr();
-        self.cards.lock().releasing.iter().any(|other| *other == place)
+        self.cards.lock().releasing.contains(&place)
     }
 }
 

@@ -60,7 +60,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         bus: BusOf<D>,
         generation: u32,
     ) -> Result<(), ProbeError<D::Error>> {
-        let body = self.move_in(claim, host, bus)?;
+        let body = Self::move_in(claim, host, bus)?;
         let mut probing = Probing {
             data: &body.data,
             bus: &body.bus,
@@ -96,7 +96,6 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// the driver's steps are called.
     #[inline(never)]
     fn move_in<'c>(
-        &self,
         claim: &'c mut ClaimOf<'_, D, N>,
         host: D::Host,
         bus: BusOf<D>,

@@ -137,7 +137,7 @@ unsafe extern "C" fn ioctl(
 ) -> kernel::ffi::c_long {
     // SAFETY: the kernel holds the file for the length of the call.
     let opened = unsafe { opened(file) };
-    opened.file.ioctl(command, arg).map_or_else(|error| error.to_errno() as _, |()| 0)
+    opened.file.ioctl(command, arg).map_or_else(|error| error.to_errno() as kernel::ffi::c_long, |()| 0)
 }
 
 unsafe extern "C" fn poll(file: *mut bindings::file, table: *mut bindings::poll_table) -> bindings::__poll_t {

@@ -9,11 +9,14 @@
 //! * **Pinned.** What the kernel keeps a pointer to is pinned, and its `Drop` takes the pointer back and waits until the
 //!   kernel is done with it, before the memory goes.
 //! * **Nothing is forgotten.** The code of a module goes with the module, and a leaked registration would call it all the
-//!   same. So no registration is leaked: `clippy::mem_forget` is denied, registrations are owned by the device's registry
-//!   or by the module, and the module's exit waits until both are empty (`docs/kernel.md` has the order).
+//!   same. So no registration is leaked: nothing of the module calls `mem::forget` or leaks a box, a driver's code never
+//!   gets at a registration by value, each is owned by the device's registry or by the module, and the module's exit waits
+//!   until both are empty (`docs/kernel.md` has the order).
 //! * **No unwinding.** The kernel's Rust aborts on a panic, so a critical section cannot be left by one.
 
 #![allow(unsafe_code)]
+// Of functions that only the kernel calls: what they rely on is said at each block.
+#![allow(clippy::missing_safety_doc)]
 
 pub(crate) mod debugfs;
 pub(crate) mod dma;

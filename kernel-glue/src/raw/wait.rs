@@ -39,7 +39,7 @@ impl WaitQueue {
     pub(crate) fn wake(&self) {
         // SAFETY: the queue is initialised. No key: who polls looks at everything.
         unsafe {
-            bindings::__wake_up(self.head.get(), kernel::task::TASK_NORMAL as u32, 0, core::ptr::null_mut());
+            bindings::__wake_up(self.head.get(), kernel::task::TASK_NORMAL, 0, core::ptr::null_mut());
         }
     }
 
@@ -51,7 +51,7 @@ impl WaitQueue {
         unsafe { bindings::init_wait(entry.get()) };
         // SAFETY: both are initialised.
         unsafe {
-            bindings::prepare_to_wait(self.head.get(), entry.get(), kernel::task::TASK_INTERRUPTIBLE as i32);
+            bindings::prepare_to_wait(self.head.get(), entry.get(), kernel::task::TASK_INTERRUPTIBLE);
         }
         if !ready() && !super::task::signal_pending() {
             let mut expires = i64::try_from(until).unwrap_or(NEVER);
