@@ -1,11 +1,13 @@
 //! The guest's half of each case.
 
 mod bench;
+mod canary;
 mod cli;
 mod conform;
 mod dma;
 mod edu;
 mod gpu;
+mod interfaces;
 mod pair;
 mod reset;
 mod surprise;
@@ -46,6 +48,14 @@ const RUNS: &[(&str, Run)] = &[
     ("gpu_surprise_wait", surprise::wait),
     ("gpu_surprise_irq", surprise::irq),
     ("gpu_surprise_remove", surprise::remove),
+    ("canary_atomic", canary::atomic),
+    ("canary_bounds", canary::bounds),
+    ("canary_freed", canary::freed),
+    ("canary_timer", canary::timer),
+    ("canary_leak", canary::leak),
+    ("canary_lock_order", canary::lock_order),
+    ("gpu_iommufd", interfaces::iommufd),
+    ("gpu_noiommu", interfaces::no_iommu),
 ];
 
 /// Runs the case `name`.
