@@ -15,7 +15,7 @@ use crate::{
 
 /// Builds what is needed, and runs the suite on each kernel; what is kept of each is in a folder of its own in `folder`.
 pub(super) fn run(shell: &Shell, stage: &Stage<'_>, folder: &Path) -> Result<()> {
-    let flavours = flavours(&stage.args.flavour);
+    let flavours = flavours(&stage.args.suite.flavour);
     let toolchain = kernel::toolchain(shell)?;
     let mut failed = Vec::new();
     for flavour in flavours {
@@ -52,7 +52,7 @@ fn on(shell: &Shell, stage: &Stage<'_>, toolchain: &Toolchain, kernel: &Kernel, 
         module::build(shell, toolchain, kdir, &canary, "canary", name)?,
     ];
     let mut words = kernel.flavour().words().to_vec();
-    words.extend(stage.args.full.then_some(FULL_WORD));
+    words.extend(stage.args.suite.full.then_some(FULL_WORD));
     let system = System {
         image: kernel.image(),
         key: kernel.key(),
