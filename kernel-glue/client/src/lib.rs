@@ -1,0 +1,11 @@
+//! GPUs that nova's kernel module drives, as programs use them: `/dev/novaN`.
+//!
+//! [`Device`] is an open file, with a method for each call of [`nova_abi`]. What a call means is told in
+//! `kernel-glue/include/uapi/nova.h`.
+
+mod device;
+mod error;
+mod ioctl;
+
+pub use device::{Device, Ready, When};
+pub use error::{Error, Kind};
