@@ -88,7 +88,8 @@ fn kind(errno: Errno) -> Kind {
         Errno::NODEV => Kind::Gone,
         Errno::AGAIN => Kind::Asleep,
         Errno::PERM => Kind::Permission,
-        Errno::NOTTY | Errno::TOOBIG | Errno::ACCESS => Kind::Refused,
+        // The last is not the module's: it has no call that writes.
+        Errno::NOTTY | Errno::TOOBIG | Errno::ACCESS | Errno::ROFS => Kind::Refused,
         Errno::INVAL => Kind::Argument,
         Errno::NOSPC => Kind::Full,
         Errno::TIMEDOUT => Kind::Timeout,
@@ -123,6 +124,7 @@ fn reason(errno: Errno) -> String {
         Errno::NOSPC => "all alarms of the device are in use; wait for one to fire",
         Errno::TIMEDOUT => "it did not happen in time",
         Errno::INTR => "a signal came first",
+        Errno::ROFS => "the kernel's driver has the device and writes no register for others",
         Errno::IO => "the device answered something that cannot be right; look at the kernel's log",
         other => return other.to_string(),
     };

@@ -18,3 +18,6 @@ pub const MODULE_LIST: &str = "/etc/modules";
 
 /// The word on the kernel's command line that asks for a shell on the console instead of the cases.
 pub const SHELL_WORD: &str = "nova.shell";
+
+/// The word on the kernel's command line that asks for all rounds of cases that have many.
+pub const FULL_WORD: &str = "nova.full";

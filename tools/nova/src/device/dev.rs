@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nova_core::bus::{Bus, ErrorKind, Offset, Place as _, Word as _};
+use nova_core::bus::{Bus, Offset, Place as _};
 use nova_core::regs::pmc::{NV_PMC_BOOT_0, NV_PMC_BOOT_1, NV_PMC_BOOT_42};
-use nova_kernel_client::{Device, Error as CallError, Kind};
+use nova_kernel_client::{Device, Error as CallError, Kind, Registers};
 use nova_vfio_glue::sysfs::{Address, Root};
 
-use super::{About, Access, AnyBus, BusError, Opened, PciId, Spec};
+use super::{About, Access, AnyBus, Opened, PciId, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host::{End, Machine};
 
@@ -46,7 +46,7 @@ pub(super) fn open(spec: Spec, path: &Path) -> Result<Opened> {
         (NV_PMC_BOOT_1.offset().bytes(), info.boot1),
         (NV_PMC_BOOT_42.offset().bytes(), info.boot42),
     ];
-    let bus = AnyBus::new(Registers { kernel: kernel.clone(), known });
+    let bus = AnyBus::new(Identified { registers: Registers::new(kernel.device.clone()), known });
     let machine = Arc::new(RealTime { kernel: kernel.clone(), start: Instant::now() });
     Ok(Opened { spec, bus, machine, about, access: Access::Kernel(kernel) })
 }
@@ -95,62 +95,36 @@ fn explain(error: &CallError, path: &str) -> Error {
     Error::new(code, error.to_string()).next(next)
 }
 
-/// BAR0 as the kernel reads it. What identifies the GPU is known to everybody.
-struct Registers {
-    kernel: KernelDevice,
+/// BAR0 as the kernel reads it for root, and what identifies the GPU for everybody.
+struct Identified {
+    registers: Registers,
     known: [(u32, u32); 3],
 }
 
-impl Registers {
-    fn read(&self, offset: u32) -> Result<u32, BusError> {
-        let error = match self.kernel.device.read(offset) {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        let known = self.known.iter().find(|(known, _)| *known == offset);
-        if let (Kind::Permission, Some((_, value))) = (error.kind(), known) {
-            return Ok(*value);
+impl Bus for Identified {
+    type Error = CallError;
+
+    fn read8(&self, at: Offset<u8>) -> Result<u8, CallError> {
+        self.registers.read8(at)
+    }
+    fn read16(&self, at: Offset<u16>) -> Result<u16, CallError> {
+        self.registers.read16(at)
+    }
+    fn read32(&self, at: Offset<u32>) -> Result<u32, CallError> {
+        let known = self.known.iter().find(|(known, _)| *known == at.bytes());
+        match (self.registers.read32(at), known) {
+            (Err(error), Some((_, value))) if error.kind() == Kind::Permission => Ok(*value),
+            (read, _) => read,
         }
-        let kind = match error.kind() {
-            Kind::Gone => ErrorKind::Gone,
-            Kind::Permission | Kind::Refused => ErrorKind::Denied,
-            Kind::Timeout => ErrorKind::Timeout,
-            _ => ErrorKind::Other,
-        };
-        Err(BusError::new(kind, error))
     }
-
-    /// The word that `width` bytes at `at` are a part of, with them in front.
-    fn part(&self, at: u32) -> Result<u32, BusError> {
-        Ok(self.read(at & !3)? >> (at % 4 * 8))
+    fn write8(&self, at: Offset<u8>, value: u8) -> Result<(), CallError> {
+        self.registers.write8(at, value)
     }
-}
-
-/// The kernel does not write for anybody.
-fn no_writes() -> BusError {
-    BusError::new(ErrorKind::Denied, "the kernel's driver has the device and writes no register for others")
-}
-
-impl Bus for Registers {
-    type Error = BusError;
-
-    fn read8(&self, at: Offset<u8>) -> Result<u8, BusError> {
-        self.part(at.bytes()).map(u8::truncate)
+    fn write16(&self, at: Offset<u16>, value: u16) -> Result<(), CallError> {
+        self.registers.write16(at, value)
     }
-    fn read16(&self, at: Offset<u16>) -> Result<u16, BusError> {
-        self.part(at.bytes()).map(u16::truncate)
-    }
-    fn read32(&self, at: Offset<u32>) -> Result<u32, BusError> {
-        self.read(at.bytes())
-    }
-    fn write8(&self, _: Offset<u8>, _: u8) -> Result<(), BusError> {
-        Err(no_writes())
-    }
-    fn write16(&self, _: Offset<u16>, _: u16) -> Result<(), BusError> {
-        Err(no_writes())
-    }
-    fn write32(&self, _: Offset<u32>, _: u32) -> Result<(), BusError> {
-        Err(no_writes())
+    fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), CallError> {
+        self.registers.write32(at, value)
     }
 }
 
