@@ -9,8 +9,14 @@ pub enum Machine {
     Bench,
     /// Simulated GPUs, one of each of [`CHIPS`] and named like it, each served by a program on the host.
     Gpus,
-    /// The same GPUs under a kernel of our own, with nova's module beside it: see [`crate::FULL_WORD`].
+    /// The same GPUs under nova's own kernels, with the module in `/lib/modules/nova.ko`: not loaded, cases do that.
     Kernel,
+    /// The same GPUs under nova's plain kernel, which has what a stock kernel leaves out of VFIO: iommufd.
+    Iommufd,
+    /// One GPU under the plain kernel without an IOMMU.
+    NoIommu,
+    /// No device, under the debug kernel, with `/lib/modules/canary.ko`.
+    Canary,
 }
 
 impl Machine {
@@ -20,6 +26,24 @@ impl Machine {
             Self::Bench => "bench",
             Self::Gpus => "gpus",
             Self::Kernel => "kernel",
+            Self::Iommufd => "iommufd",
+            Self::NoIommu => "no-iommu",
+            Self::Canary => "canary",
+        }
+    }
+
+    /// Whether it needs a kernel of nova's own, so that it is a part of the kernel suite.
+    pub fn needs_own_kernel(self) -> bool {
+        !matches!(self, Self::Bench | Self::Gpus)
+    }
+
+    /// Whether it runs with the kernel of that name, `plain` or `debug`.
+    pub fn runs_on(self, flavour: &str) -> bool {
+        match self {
+            Self::Bench | Self::Gpus => false,
+            Self::Kernel => true,
+            Self::Iommufd | Self::NoIommu => flavour == "plain",
+            Self::Canary => flavour == "debug",
         }
     }
 }
@@ -38,6 +62,8 @@ pub struct Case {
     pub machine: Machine,
     /// How long it may take, in seconds, under plain emulation.
     pub seconds: u64,
+    /// What the kernel must report meanwhile; every other report fails the case.
+    pub report: Option<&'static str>,
 }
 
 impl Case {
@@ -53,15 +79,25 @@ impl Case {
 }
 
 const fn bench(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Bench, seconds }
-}
-
-const fn kernel(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Kernel, seconds }
+    Case { name, about, machine: Machine::Bench, seconds, report: None }
 }
 
 const fn gpus(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Gpus, seconds }
+    Case { name, about, machine: Machine::Gpus, seconds, report: None }
+}
+
+/// A case of nova's module, on both kernels.
+const fn kernel(name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine: Machine::Kernel, seconds, report: None }
+}
+
+const fn plain(machine: Machine, name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine, seconds, report: None }
+}
+
+/// A mistake in the canary, which the debug kernel must report.
+const fn canary(name: &'static str, report: &'static str, about: &'static str) -> Case {
+    Case { name, about, machine: Machine::Canary, seconds: 60, report: Some(report) }
 }
 
 /// Every case, in the order in which they run.
@@ -189,6 +225,36 @@ pub const CASES: &[Case] = &[
     ),
     kernel("kernel_rebind", 1800, "rounds of unbind and bind under four stress processes; nothing is left"),
     kernel("kernel_reload", 1800, "rounds of insmod and rmmod under four stress processes; nothing is left"),
+    // Lockdep gives up after its first report of a lock order, so that comes last.
+    canary(
+        "canary_atomic",
+        "BUG: sleeping function called from invalid context",
+        "a sleep under a spin lock is reported",
+    ),
+    canary(
+        "canary_bounds",
+        "BUG: KASAN: slab-out-of-bounds in",
+        "a read past an object in Rust code is reported",
+    ),
+    canary(
+        "canary_freed",
+        "BUG: KASAN: slab-use-after-free in",
+        "a read of a freed object in Rust code is reported",
+    ),
+    canary("canary_timer", "ODEBUG: free active", "an armed timer that is freed is reported"),
+    canary("canary_leak", "kmemleak: ", "an object that nothing points to is reported by a scan"),
+    canary(
+        "canary_lock_order",
+        "WARNING: possible circular locking dependency detected",
+        "two locks in both orders are reported",
+    ),
+    plain(
+        Machine::Iommufd,
+        "gpu_iommufd",
+        120,
+        "nova through iommufd and the device's own node, on a kernel that has them",
+    ),
+    plain(Machine::NoIommu, "gpu_noiommu", 120, "nova without an IOMMU, where the user has allowed that"),
 ];
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The guest's half of each case.
 
 mod bench;
+mod canary;
 mod cli;
 mod conform;
 mod dma;
 mod edu;
 mod gpu;
+mod interfaces;
 mod kernel;
 mod pair;
 mod reset;
@@ -65,6 +67,14 @@ const RUNS: &[(&str, Run)] = &[
     ("kernel_exit", kernel::exit::exit),
     ("kernel_rebind", kernel::rounds::rebind),
     ("kernel_reload", kernel::rounds::reload),
+    ("canary_atomic", canary::atomic),
+    ("canary_bounds", canary::bounds),
+    ("canary_freed", canary::freed),
+    ("canary_timer", canary::timer),
+    ("canary_leak", canary::leak),
+    ("canary_lock_order", canary::lock_order),
+    ("gpu_iommufd", interfaces::iommufd),
+    ("gpu_noiommu", interfaces::no_iommu),
 ];
 
 /// Runs the case `name`.

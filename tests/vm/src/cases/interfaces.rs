@@ -1,0 +1,61 @@
+//! The interfaces of VFIO that Debian's kernel leaves out, on nova's own.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use nova_vfio_glue::{
+    device::Error,
+    host::Runtime,
+    kernel::{Interface, Options},
+};
+use nova_vm_tests::CHIPS;
+
+use super::dma;
+use crate::driven::Driven;
+
+/// Where a user allows devices without an IOMMU.
+const UNSAFE_MODE: &str = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
+
+/// Every family by iommufd and by its group, one after the other; then memory for all, by the interface that nova chooses.
+pub(super) fn iommufd() -> Result<()> {
+    for (name, interface) in [("iommufd", Interface::Iommufd), ("its group", Interface::Group)] {
+        for chip in CHIPS {
+            let options = Options { interface, ..Options::default() };
+            drive(chip, &options).with_context(|| format!("{chip} by {name}"))?;
+        }
+    }
+    ensure!(fs::exists("/dev/iommu")?, "nova cannot have chosen iommufd: there is no /dev/iommu");
+    dma::dma()
+}
+
+/// Refused unless the caller insists; then without memory, and with interrupts.
+pub(super) fn no_iommu() -> Result<()> {
+    let chip = CHIPS[0];
+    fs::write(UNSAFE_MODE, "Y").with_context(|| format!("cannot write {UNSAFE_MODE}"))?;
+    for interface in [Interface::Any, Interface::Group, Interface::Iommufd] {
+        let options = Options { interface, ..Options::default() };
+        let refused = Driven::open_with(chip, &Runtime::start(1)?, &options);
+        let error = match refused {
+            Ok(_) => bail!("{chip} was opened by {interface:?}, though nobody has insisted"),
+            Err(error) => error,
+        };
+        let kind = error.downcast_ref::<Error>();
+        let by_no_iommu = matches!(kind, Some(Error::NoIommu { .. } | Error::Unsupported { .. }));
+        ensure!(by_no_iommu, "{chip} was refused by {interface:?} with another error: {error:#}");
+    }
+    let options = Options { no_iommu: true, ..Options::default() };
+    drive(chip, &options)?;
+    println!("refused without consent, an alarm by interrupt with it");
+    Ok(())
+}
+
+/// Opens, binds, has an alarm by interrupt, removes and closes.
+fn drive(chip: &str, options: &Options) -> Result<()> {
+    let driven = Driven::open_with(chip, &Runtime::start(1)?, options)?;
+    driven.probe()?;
+    let client = driven.client()?;
+    driven.alarm_by_interrupt(&client)?;
+    driven.remove()?;
+    driven.close();
+    Ok(())
+}
