@@ -96,7 +96,7 @@ impl fmt::Display for OffsetError {
             OffsetErrorKind::Unaligned => write!(
                 f,
                 "offset {offset:#x} is not a multiple of {width}; use {:#x}",
-                offset - offset % width
+                offset - offset.checked_rem(width).unwrap_or(0)
             ),
             OffsetErrorKind::Outside => write!(
                 f,

@@ -40,6 +40,14 @@ pub(super) struct Body<D: Driver, const N: usize> {
 }
 
 impl<D: Driver, const N: usize> Body<D, N> {
+    /// Makes the body of a device that is about to be bound, with nothing registered yet.
+    ///
+    /// Not inlined: on its way it lies on the stack, which it shall leave before the driver's steps are called.
+    #[inline(never)]
+    pub(super) fn put_into(slot: &mut Option<Self>, data: D, bus: BusOf<D>, host: D::Host) -> &mut Self {
+        slot.insert(Self { registry: Registry::new(), children: Children::new(), data, bus, host })
+    }
+
     #[inline]
     pub(super) fn parts<'a>(&'a self, shared: &'a Shared<D::Host>) -> Parts<'a, D> {
         Parts { data: &self.data, bus: &self.bus, host: &self.host, shared, entries: &self.registry.entries }
@@ -98,7 +106,7 @@ impl<H: Host> Shared<H> {
 
     /// Ends a binding: performs the last transition, after which a `lose` that comes does nothing, and
     /// waits for those that came before.
-    fn end_binding(&self, transition: Transition, now: Option<Instant>) {
+    pub(super) fn end_binding(&self, transition: Transition, now: Option<Instant>) {
         // Legal, because the claim keeps everybody else from changing the state.
         let _ = self.go(transition, now);
         // With the fence in `lose`: either that call sees the transition, or this one sees that call.
@@ -110,20 +118,15 @@ impl<H: Host> Shared<H> {
     }
 
     /// Ends a binding. Its host is the last thing to be freed; who sees the device removed sees it freed, too.
-    pub(super) fn end<D, const N: usize>(&self, body: Option<Body<D, N>>, transition: Transition)
+    ///
+    /// The body is freed where it is: moved out first, it would lie on the stack for that time, and a kernel's is small.
+    pub(super) fn end<D, const N: usize>(&self, body: &mut Option<Body<D, N>>, transition: Transition)
     where
         D: Driver<Host = H>,
     {
-        let Some(Body { registry, children, data, bus, host }) = body else {
-            return self.end_binding(transition, None);
-        };
-        drop(registry);
-        drop(children);
-        drop(data);
-        drop(bus);
-        let now = host.coarse_now();
-        drop(host);
-        self.end_binding(transition, Some(now));
+        let now = body.as_ref().map(|body| body.host.coarse_now());
+        *body = None;
+        self.end_binding(transition, now);
     }
 
     /// Performs a transition, and writes it down if it led anywhere.
@@ -212,6 +215,11 @@ impl<D: Driver, const N: usize> Device<D, N> {
     /// Whether the driver, or the loss of the hardware, asked for removal during this binding.
     pub fn removal_requested(&self) -> bool {
         self.shared.removal_requested()
+    }
+
+    /// What its sessions wait on, for a host that offers more ways to wait: it counts up when there is something to look for.
+    pub fn event(&self) -> &<D::Host as Host>::Event {
+        &self.shared.event
     }
 
     /// Whether the hardware was found gone during this binding.

@@ -3,10 +3,9 @@
 use core::fmt;
 use core::panic::Location;
 
-use super::child::Children;
 use super::device::{Body, ClaimOf, Device, Shared};
 use super::entry::{ChildEntry, DelayedWorkEntry, InterruptEntry, SessionEntry, TimerEntry, WorkEntry};
-use super::registry::{Enrol, EntryRow, Registry};
+use super::registry::{Enrol, EntryRow};
 use super::state::{IllegalTransition, Transition, next};
 use super::step::Step;
 use super::teardown;
@@ -76,8 +75,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
             host.relax();
         }
         let slot = claim.exclusive().ok_or(ProbeError::Busy)?;
-        let body =
-            slot.insert(Body { registry: Registry::new(), children: Children::new(), data, bus, host });
+        let body = Body::put_into(slot, data, bus, host);
         let mut probing = Probing {
             data: &body.data,
             bus: &body.bus,
@@ -109,12 +107,14 @@ impl<D: Driver, const N: usize> Device<D, N> {
 
     fn unwind(&self, claim: &mut ClaimOf<'_, D, N>) {
         // The gate has not been opened, and was seen empty before the body was put in.
-        let mut body = claim.exclusive().and_then(Option::take);
-        if let Some(body) = &mut body {
+        let Some(slot) = claim.exclusive() else {
+            return self.shared.end_binding(Transition::Unwind, None);
+        };
+        if let Some(body) = slot {
             self.ask_parent(body);
             teardown::take_down(body, &self.shared, true);
         }
-        self.shared.end(body, Transition::Unwind);
+        self.shared.end(slot, Transition::Unwind);
     }
 }
 

@@ -82,7 +82,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
             failed = teardown::take_down(body, &self.shared, live);
         }
         let removed = Removed { lost: self.shared.is_gone(), failed };
-        self.shared.end(slot.take(), Transition::Finish);
+        self.shared.end(slot, Transition::Finish);
         Ok(removed)
     }
 

@@ -296,7 +296,8 @@ fn sizes<B: Bus>(falcon: Block<'_, B>) -> Result<Sizes, Error> {
 /// Checks that `len` bytes at `offset` are inside `size` bytes, and both multiples of `unit`.
 fn check(engine: Engine, offset: u32, len: usize, size: u32, unit: u32) -> Result<(), Error> {
     for value in [u64::from(offset), len as u64] {
-        if value % u64::from(unit) != 0 {
+        // A unit of zero, which no engine has, fits nothing.
+        if value.checked_rem(u64::from(unit)) != Some(0) {
             return Err(FalconError::Unaligned { value, to: unit }.of(engine));
         }
     }

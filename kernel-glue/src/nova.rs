@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The Linux module: nova-core on the kernel's own Rust crate.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `driver` | the PCI driver: probe, unbind, sleep, loss |
+//! | `card` | one GPU as it was bound once: the driver core's device, and who removes it |
+//! | `host` | the driver core's host: clock, delay, log, gate, events, memory |
+//! | `entry` | interrupts, work, delayed work and timers, each with its cancel |
+//! | `file`, `calls` | open files of `/dev/novaN` and their calls |
+//! | `report` | what debugfs shows |
+//! | `shared` | what the module has once: workqueue, debugfs folder, the list of GPUs |
+//! | `raw` | the audited folder: all the `unsafe` there is |
+//!
+//! `docs/kernel.md` tells why none of this is executed after its device, or the module, is gone.
+
+#![deny(unsafe_code)]
+#![deny(clippy::mem_forget)]
+
+mod calls;
+mod card;
+mod driver;
+mod entry;
+mod file;
+mod host;
+mod raw;
+mod report;
+#[cfg(nova_debug)]
+mod selftest;
+mod shared;
+#[cfg(nova_debug)]
+mod torture;
+
+use kernel::prelude::*;
+use kernel::ModuleMetadata;
+
+module! {
+    type: NovaModule,
+    name: "nova",
+    authors: ["The nova developers"],
+    description: "NVIDIA GPUs from Turing on, driven by nova-core",
+    license: "Dual MIT/GPL",
+}
+
+/// The module. Its fields are dropped in this order at exit.
+#[pin_data]
+struct NovaModule {
+    // First: when it is gone, no device has the driver, so every device has been removed.
+    #[pin]
+    _driver: kernel::driver::Registration<raw::driver::Adapter>,
+    // Then: waits for what still runs on the module's queue.
+    _shared: shared::Lease,
+}
+
+impl kernel::InPlaceModule for NovaModule {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let lease = shared::Lease::take()?;
+            #[cfg(nova_debug)]
+            selftest::run()?;
+            Ok(try_pin_init!(Self {
+                _driver <- kernel::driver::Registration::new(<Self as ModuleMetadata>::NAME, module),
+                _shared: lease,
+            }))
+        })
+    }
+}
