@@ -23,7 +23,11 @@ type Gpus = Gpu<KernelHost>;
 type GpuResult<T> = core::result::Result<T, nova_core::Error>;
 
 fn only(flags: u32, known: u32) -> Result {
-    if flags & !known == 0 { Ok(()) } else { Err(EINVAL) }
+    if flags & !known == 0 {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
 }
 
 /// The host's clock, on which no time is left when a signal waits: a wait ends then as if its time were up.
@@ -40,13 +44,21 @@ struct Deadline(Instant);
 
 impl Deadline {
     fn after(timeout_ns: u64) -> Self {
-        Self(Instant(if timeout_ns == FOREVER { FOREVER } else { task::monotonic_ns().saturating_add(timeout_ns) }))
+        Self(Instant(if timeout_ns == FOREVER {
+            FOREVER
+        } else {
+            task::monotonic_ns().saturating_add(timeout_ns)
+        }))
     }
 
     /// What is left, for a call that is made again.
     fn left(&self) -> u64 {
         let until = self.0.nanos();
-        if until == FOREVER { FOREVER } else { until.saturating_sub(task::monotonic_ns()) }
+        if until == FOREVER {
+            FOREVER
+        } else {
+            until.saturating_sub(task::monotonic_ns())
+        }
     }
 
     /// Waits until `f` gives a value; `ERESTARTSYS` when a signal comes first.

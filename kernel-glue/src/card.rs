@@ -144,7 +144,11 @@ impl Card {
             self.device.remove_if_requested(&mut outside, limit).map(drop)
         };
         match removed {
-            Ok(()) | Err(RemoveError::State(_)) => true,
+            Ok(()) => {
+                self.dev.as_ref().pr_info(format_args!("removed, as was asked for from inside\n"));
+                true
+            }
+            Err(RemoveError::State(_)) => true,
             Err(error) => {
                 self.dev.as_ref().pr_warn(format_args!("{error}\n"));
                 false

@@ -10,9 +10,9 @@ use kernel::prelude::*;
 use kernel::str::CString;
 use kernel::sync::aref::ARef;
 use kernel::sync::Arc;
-use nova_core::{Error as GpuError, ErrorKind};
 use nova_core::hal::{HostErrorKind, Nanos};
 use nova_core::lifecycle::{Outside, ProbeError, SuspendError};
+use nova_core::{Error as GpuError, ErrorKind};
 
 use crate::card::{Card, Handle};
 use crate::host::{nap, KernelHost};
@@ -35,8 +35,18 @@ kernel::pci_device_table!(
     <NovaDriver as pci::Driver>::IdInfo,
     [
         // GPUs are VGA or 3D controllers; whether it is one that nova drives, probe finds out.
-        (pci::DeviceId::from_class_and_vendor(Class::DISPLAY_VGA, ClassMask::ClassSubclass, Vendor::NVIDIA), ()),
-        (pci::DeviceId::from_class_and_vendor(Class::DISPLAY_3D, ClassMask::ClassSubclass, Vendor::NVIDIA), ()),
+        (
+            pci::DeviceId::from_class_and_vendor(
+                Class::DISPLAY_VGA,
+                ClassMask::ClassSubclass,
+                Vendor::NVIDIA
+            ),
+            ()
+        ),
+        (
+            pci::DeviceId::from_class_and_vendor(Class::DISPLAY_3D, ClassMask::ClassSubclass, Vendor::NVIDIA),
+            ()
+        ),
     ]
 );
 
@@ -147,7 +157,9 @@ fn errno_of(error: &ProbeError<GpuError>) -> Error {
 }
 
 /// Asks again while somebody else has the device, which is for a moment, or until they have removed it.
-fn patiently(mut ask: impl FnMut() -> Result<(), SuspendError<GpuError>>) -> Result<(), SuspendError<GpuError>> {
+fn patiently(
+    mut ask: impl FnMut() -> Result<(), SuspendError<GpuError>>,
+) -> Result<(), SuspendError<GpuError>> {
     for _ in 0..TRIES {
         match ask() {
             Err(SuspendError::Busy) => nap(),

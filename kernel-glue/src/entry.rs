@@ -74,7 +74,11 @@ impl Plan {
     const NEW: Self = Self { due: NEVER, replay: false, cancelled: false };
 
     fn next(&self) -> u64 {
-        if self.replay { 0 } else { self.due }
+        if self.replay {
+            0
+        } else {
+            self.due
+        }
     }
 }
 

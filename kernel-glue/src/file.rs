@@ -10,8 +10,8 @@ use kernel::sync::Arc;
 use kernel::uaccess::{UserPtr, UserSlice};
 use nova_abi::{Alarm, Call, Debug, Info, IrqCounts, ReadReg, SizeError, Time, WaitIrq, LARGEST};
 use nova_core::driver::Gpu;
-use nova_core::{Error as GpuError, ErrorKind};
 use nova_core::lifecycle::{Outside, Refused, Session, SessionError};
+use nova_core::{Error as GpuError, ErrorKind};
 
 use crate::calls;
 use crate::card::{Card, Handle};
@@ -69,7 +69,11 @@ impl OpenFile {
 }
 
 fn refused(refused: Refused) -> Error {
-    if refused.is_temporary() { EAGAIN } else { ENODEV }
+    if refused.is_temporary() {
+        EAGAIN
+    } else {
+        ENODEV
+    }
 }
 
 /// The error number of a call of a session that failed.

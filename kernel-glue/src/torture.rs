@@ -11,7 +11,6 @@ use kernel::sync::Arc;
 use nova_abi::Debug;
 use nova_core::bus::Io;
 use nova_core::driver::Gpu;
-use nova_core::Error as GpuError;
 use nova_core::hal::{
     Callback, Clock as _, Host, HostError, HostErrorKind, Instant, Level, Log, Nanos, Rearm,
 };
@@ -22,6 +21,7 @@ use nova_core::lifecycle::{
 use nova_core::regs::intr::NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER as LEAF_TRIGGER;
 use nova_core::regs::pmc::NV_PMC_BOOT_0;
 use nova_core::units::intr::Source;
+use nova_core::Error as GpuError;
 
 use crate::card::Card;
 use crate::entry;
@@ -158,7 +158,9 @@ pub(crate) fn debug(file: &OpenFile, debug: &mut Debug) -> Result {
             debug.out = load(file, on)?;
             Ok(())
         }
-        Debug::TRIGGER => file.session.call(&mut outside, |cx: GpuCall<'_, '_>| Gpu::trigger(cx)).map_err(errno_of),
+        Debug::TRIGGER => {
+            file.session.call(&mut outside, |cx: GpuCall<'_, '_>| Gpu::trigger(cx)).map_err(errno_of)
+        }
         Debug::BLOCK => crate::calls::block(file),
         Debug::STORM => storm(file, on),
         _ => Err(EINVAL),
@@ -228,7 +230,8 @@ impl Host for TortureHost {
         Err(NOT_OFFERED)
     }
     fn work(&self, callback: Callback<Handle>) -> Result<Self::Work, HostError> {
-        entry::WorkEntry::new(self.0.queue(), callback).map_err(|_| HostError::new(HostErrorKind::NoMemory, "work"))
+        entry::WorkEntry::new(self.0.queue(), callback)
+            .map_err(|_| HostError::new(HostErrorKind::NoMemory, "work"))
     }
     fn delayed_work(&self, callback: Callback<Handle>) -> Result<Self::DelayedWork, HostError> {
         let failed = HostError::new(HostErrorKind::NoMemory, "delayed work");

@@ -40,9 +40,7 @@ pub(super) struct Body<D: Driver, const N: usize> {
 }
 
 impl<D: Driver, const N: usize> Body<D, N> {
-    /// Makes the body of a device that is about to be bound, with nothing registered yet.
-    ///
-    /// Not inlined: on its way it lies on the stack, which it shall leave before the driver's steps are called.
+    /// Makes the body of a device that is about to be bound, with nothing registered yet. Not inlined, for the stack's sake.
     #[inline(never)]
     pub(super) fn put_into(slot: &mut Option<Self>, data: D, bus: BusOf<D>, host: D::Host) -> &mut Self {
         slot.insert(Self { registry: Registry::new(), children: Children::new(), data, bus, host })

@@ -60,22 +60,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
         bus: BusOf<D>,
         generation: u32,
     ) -> Result<(), ProbeError<D::Error>> {
-        let driver = |step| move |error| ProbeError::Driver { step, error };
-        // The glue has let the device reach memory, and there is nothing yet for the teardown to undo.
-        let data =
-            D::attach(Io::new(&bus), &host).inspect_err(|_| host.isolate()).map_err(driver("attach"))?;
-        // The gate has been closed since the last removal; at most somebody is being turned away, or the
-        // gate cannot tell.
-        let start = host.coarse_now();
-        while !claim.drained() {
-            if host.now().since(start) >= D::Host::REMOVE_LIMIT {
-                host.isolate();
-                return Err(ProbeError::Busy);
-            }
-            host.relax();
-        }
-        let slot = claim.exclusive().ok_or(ProbeError::Busy)?;
-        let body = Body::put_into(slot, data, bus, host);
+        let body = self.move_in(claim, host, bus)?;
         let mut probing = Probing {
             data: &body.data,
             bus: &body.bus,
@@ -87,7 +72,7 @@ impl<D: Driver, const N: usize> Device<D, N> {
             step: "probe",
         };
         let probed = D::probe(&mut probing);
-        probed.map_err(driver(probing.step))?;
+        probed.map_err(|error| ProbeError::Driver { step: probing.step, error })?;
         let labels = body.registry.labels;
         self.put_up(labels, &body.host).map_err(|_| ProbeError::Busy)?;
         self.ask_parent(body);
@@ -103,6 +88,35 @@ impl<D: Driver, const N: usize> Device<D, N> {
             self.settle(&body.host);
         }
         Ok(())
+    }
+
+    /// Makes the driver's state, and the body around it with nothing registered yet.
+    ///
+    /// Not inlined: on their way they lie on the stack, which a kernel has little of, and which they shall leave before
+    /// the driver's steps are called.
+    #[inline(never)]
+    fn move_in<'c>(
+        &self,
+        claim: &'c mut ClaimOf<'_, D, N>,
+        host: D::Host,
+        bus: BusOf<D>,
+    ) -> Result<&'c mut Body<D, N>, ProbeError<D::Error>> {
+        // The glue has let the device reach memory, and there is nothing yet for the teardown to undo.
+        let data = D::attach(Io::new(&bus), &host)
+            .inspect_err(|_| host.isolate())
+            .map_err(|error| ProbeError::Driver { step: "attach", error })?;
+        // The gate has been closed since the last removal; at most somebody is being turned away, or the
+        // gate cannot tell.
+        let start = host.coarse_now();
+        while !claim.drained() {
+            if host.now().since(start) >= D::Host::REMOVE_LIMIT {
+                host.isolate();
+                return Err(ProbeError::Busy);
+            }
+            host.relax();
+        }
+        let slot = claim.exclusive().ok_or(ProbeError::Busy)?;
+        Ok(Body::put_into(slot, data, bus, host))
     }
 
     fn unwind(&self, claim: &mut ClaimOf<'_, D, N>) {

@@ -9,11 +9,11 @@ use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 
+use kernel::bindings;
 use kernel::module::this_module;
 use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
 use kernel::sync::Arc;
-use kernel::bindings;
 
 use crate::NovaModule;
 
@@ -80,7 +80,12 @@ impl<T: Send + Sync + 'static> About<T> {
         // takes it for, and outlives the file: the folder is removed before the reference to it is dropped.
         unsafe {
             bindings::debugfs_create_file_full(
-                name.as_char_ptr(), 0o400, self.dir.0, data, core::ptr::null(), Ops::<T, S>::TABLE,
+                name.as_char_ptr(),
+                0o400,
+                self.dir.0,
+                data,
+                core::ptr::null(),
+                Ops::<T, S>::TABLE,
             );
         }
     }

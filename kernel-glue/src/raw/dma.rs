@@ -45,7 +45,8 @@ impl Coherent {
         if status != 0 {
             return Err(NO_MEMORY);
         }
-        Self::allocate(function, len).and_then(|found| if found.is_below(bits) { Ok(found) } else { Err(NO_MEMORY) })
+        Self::allocate(function, len)
+            .and_then(|found| if found.is_below(bits) { Ok(found) } else { Err(NO_MEMORY) })
     }
 
     fn is_below(&self, bits: u32) -> bool {

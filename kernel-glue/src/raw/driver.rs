@@ -101,4 +101,3 @@ unsafe extern "C" fn error_detected(
     // The driver has let go of it, and comes back by a new probe.
     bindings::pci_ers_result_PCI_ERS_RESULT_DISCONNECT
 }
-

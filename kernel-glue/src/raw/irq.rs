@@ -46,7 +46,9 @@ impl<H: Handler> Line<H> {
         let own = core::ptr::from_ref(&*line).cast_mut().cast::<c_void>();
         let flags = bindings::IRQF_NO_AUTOEN as kernel::ffi::c_ulong;
         // SAFETY: what is in an `Arc` of the kernel is pinned, and `free` ends the request before it goes. The name is static.
-        to_result(unsafe { bindings::request_irq(irq, Some(Self::call), flags, c"nova".as_char_ptr(), own) })?;
+        to_result(unsafe {
+            bindings::request_irq(irq, Some(Self::call), flags, c"nova".as_char_ptr(), own)
+        })?;
         line.requested.store(true, Ordering::Release);
         Ok(line)
     }
@@ -79,7 +81,11 @@ impl<H: Handler> Line<H> {
     unsafe extern "C" fn call(_irq: i32, own: *mut c_void) -> bindings::irqreturn_t {
         // SAFETY: the pointer that was given at the request, of a line that is not freed before the request has ended.
         let this = unsafe { &*own.cast::<Self>() };
-        if this.handler.handle() { bindings::irqreturn::IRQ_HANDLED } else { bindings::irqreturn::IRQ_NONE }
+        if this.handler.handle() {
+            bindings::irqreturn::IRQ_HANDLED
+        } else {
+            bindings::irqreturn::IRQ_NONE
+        }
     }
 }
 

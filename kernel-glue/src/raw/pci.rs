@@ -104,7 +104,8 @@ impl Function {
     pub(crate) fn config(&self, offset: u16) -> Option<u32> {
         let mut value = 0;
         // SAFETY: the device is there; what is outside of its config space is answered with an error.
-        let status = unsafe { bindings::pci_read_config_dword(raw(&self.dev), i32::from(offset), &mut value) };
+        let status =
+            unsafe { bindings::pci_read_config_dword(raw(&self.dev), i32::from(offset), &mut value) };
         (status == 0).then_some(value)
     }
 }
@@ -220,6 +221,10 @@ impl Bus for Registers {
     }
 
     fn condition(&self) -> Condition {
-        if is_disconnected(self.mapping.function.dev()) { Condition::Gone } else { Condition::Live }
+        if is_disconnected(self.mapping.function.dev()) {
+            Condition::Gone
+        } else {
+            Condition::Live
+        }
     }
 }

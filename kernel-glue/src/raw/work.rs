@@ -189,7 +189,8 @@ impl<J> DelayedItem<J> {
         let delay = match at.saturating_sub(monotonic_ns()) {
             0 => 0,
             // Up, and one more because the present tick has begun: never early.
-            ns => kernel::time::msecs_to_jiffies(u32::try_from(ns.div_ceil(1_000_000)).unwrap_or(u32::MAX)).saturating_add(1),
+            ns => kernel::time::msecs_to_jiffies(u32::try_from(ns.div_ceil(1_000_000)).unwrap_or(u32::MAX))
+                .saturating_add(1),
         };
         // SAFETY: as `Item::queue`.
         unsafe { bindings::mod_delayed_work_on(ANY_CPU, self.queue.0.as_ptr(), self.work.get(), delay) };

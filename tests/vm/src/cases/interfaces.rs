@@ -35,9 +35,8 @@ pub(super) fn no_iommu() -> Result<()> {
     for interface in [Interface::Any, Interface::Group, Interface::Iommufd] {
         let options = Options { interface, ..Options::default() };
         let refused = Driven::open_with(chip, &Runtime::start(1)?, &options);
-        let error = match refused {
-            Ok(_) => bail!("{chip} was opened by {interface:?}, though nobody has insisted"),
-            Err(error) => error,
+        let Err(error) = refused else {
+            bail!("{chip} was opened by {interface:?}, though nobody has insisted")
         };
         let kind = error.downcast_ref::<Error>();
         let by_no_iommu = matches!(kind, Some(Error::NoIommu { .. } | Error::Unsupported { .. }));

@@ -41,7 +41,7 @@ pub(super) fn ensure(
         return Ok(known);
     }
     // Fetching the source may find that Debian has another by now.
-    let (source, tree) = source.ensure(shell)?;
+    let (source, tree) = source.ensure(shell, toolchain)?;
     let entry = entry(&source, toolchain, flavour, &wanted)?;
     if entry.exists() {
         return Ok(entry);

@@ -3,11 +3,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context, Result, bail};
 
+use super::Toolchain;
 use crate::{
     apt::{self, Apt},
     cache,
@@ -19,23 +20,27 @@ use crate::{
 /// The Debian suite with the newest kernel.
 const SUITE: &str = "trixie-backports";
 
-/// What no kernel here is built of, as `tar --exclude` takes it; two thirds of the size. Makefiles and Kconfig files
+/// What no kernel here is built of, as `tar --exclude` takes it, under the archive's one folder; two thirds of the size. Makefiles and Kconfig files
 /// stay, because the others refer to them.
-const LEFT_OUT: [&str; 13] = [
-    "*/Documentation/*/*",
-    "linux-source-*/arch/[!x]*/*",
-    "linux-source-*/arch/xtensa/*",
-    "linux-source-*/drivers/gpu/*.[ch]",
-    "linux-source-*/drivers/net/*.[ch]",
-    "linux-source-*/drivers/media/*.[ch]",
-    "linux-source-*/drivers/staging/*.[ch]",
-    "linux-source-*/drivers/infiniband/*.[ch]",
-    "linux-source-*/drivers/scsi/*.[ch]",
-    "linux-source-*/drivers/accel/*.[ch]",
-    "linux-source-*/sound/*.[ch]",
-    "linux-source-*/tools/testing/*",
-    "linux-source-*/tools/perf/*",
+const LEFT_OUT: [&str; 14] = [
+    "Documentation/*/*",
+    "arch/[!x]*.[chS]",
+    "arch/xtensa/*.[chS]",
+    "arch/*/boot/dts/*",
+    "drivers/gpu/*.[ch]",
+    "drivers/net/*.[ch]",
+    "drivers/media/*.[ch]",
+    "drivers/staging/*.[ch]",
+    "drivers/infiniband/*.[ch]",
+    "drivers/scsi/*.[ch]",
+    "drivers/accel/*.[ch]",
+    "sound/*.[ch]",
+    "tools/testing/*",
+    "tools/perf/*",
 ];
+
+/// How the name of the archive in the package ends.
+const ENDING: &str = ".tar.xz";
 
 /// One version of the source package. It is fetched only when a kernel has to be built.
 #[derive(Debug)]
@@ -59,7 +64,7 @@ impl Source {
     }
 
     /// The unpacked source, and the version that it is.
-    pub(super) fn ensure(self, shell: &Shell) -> Result<(Self, PathBuf)> {
+    pub(super) fn ensure(self, shell: &Shell, toolchain: &Toolchain) -> Result<(Self, PathBuf)> {
         let entry = self.entry()?;
         if entry.exists() {
             return Ok((self, entry));
@@ -69,7 +74,7 @@ impl Source {
         let this = self.or_newest(&apt)?;
         let entry = this.entry()?;
         if !entry.exists() {
-            this.unpack(shell, &apt, &entry)?;
+            this.unpack(shell, toolchain, &apt, &entry)?;
         }
         Ok((this, entry))
     }
@@ -102,7 +107,7 @@ impl Source {
         Ok(Self { lock: newest })
     }
 
-    fn unpack(&self, shell: &Shell, apt: &Apt, entry: &Path) -> Result<()> {
+    fn unpack(&self, shell: &Shell, toolchain: &Toolchain, apt: &Apt, entry: &Path) -> Result<()> {
         shell::say(&format!("fetching the kernel's source into {}", entry.display()));
         let packages = apt.download_alone(shell, &self.lock.pins())?;
         let [package] = &packages[..] else {
@@ -115,8 +120,10 @@ impl Source {
             let archive = archive(&whole.join("usr/src"))
                 .with_context(|| format!("{} holds no archive of the source", package.display()))?;
             let mut command = Command::new("tar");
-            command.arg("-xf").arg(archive).arg("-C").arg(into).arg("--strip-components=1");
-            command.args(LEFT_OUT.map(|pattern| format!("--exclude={pattern}"))).stdin(Stdio::null());
+            // For xz, which tar starts.
+            toolchain.equip(&mut command);
+            command.arg("-xf").arg(&archive).arg("-C").arg(into).arg("--strip-components=1");
+            command.args(exclusions(&archive)?);
             shell.run(&mut command)?;
             cache::remove(&whole)
         })?;
@@ -126,7 +133,17 @@ impl Source {
 
 fn archive(folder: &Path) -> Option<PathBuf> {
     let paths = fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
-    paths.into_iter().find(|path| path.to_string_lossy().ends_with(".tar.xz"))
+    paths.into_iter().find(|path| path.to_string_lossy().ends_with(ENDING))
+}
+
+/// [`LEFT_OUT`] for tar. The archive's folder is called as the archive.
+fn exclusions(archive: &Path) -> Result<Vec<String>> {
+    let name = archive.file_name().map(|name| name.to_string_lossy().into_owned());
+    let folder = name
+        .and_then(|name| Some(name.strip_suffix(ENDING)?.to_owned()))
+        .context("an archive without a name")?;
+    let exclude = |pattern: &&str| format!("--exclude={folder}/{pattern}");
+    Ok(["--anchored".to_owned()].into_iter().chain(LEFT_OUT.iter().map(exclude)).collect())
 }
 
 /// The file that says what stands in for `lock`.

@@ -19,7 +19,7 @@ use crate::{
     workspace,
 };
 
-/// The major version of LLVM: the newest that Debian 12 and Debian 13 both have.
+/// The major version of LLVM: the newest that Debian 12 and Debian 13 both have. [`WANTED`] names it too.
 const LLVM: &str = "19";
 
 /// Version of bindgen; the kernel's `scripts/min-tool-version.sh` asks for 0.71.1 or later.
@@ -31,6 +31,26 @@ const SMALL: [&str; 7] = ["make", "flex", "bison", "m4", "bc", "zstd", "xz"];
 /// The programs of LLVM.
 const COMPILERS: [&str; 7] =
     ["clang", "ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-readelf", "llvm-strip"];
+
+/// The packages with all that. Parts of LLVM that the others depend on are named as well: what this machine has installed
+/// is not fetched unless it is named, and these look for one another beside themselves.
+const WANTED: [&str; 15] = [
+    "clang-19",
+    "libclang-common-19-dev",
+    "libclang-cpp19",
+    "libclang1-19",
+    "libllvm19",
+    "lld-19",
+    "llvm-19",
+    "make",
+    "flex",
+    "bison",
+    "m4",
+    "bc",
+    "zstd",
+    "xz-utils",
+    "libelf-dev",
+];
 
 /// Where Debian puts libraries and, of some packages, headers.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
@@ -77,7 +97,7 @@ impl Toolchain {
     }
 
     /// Sets the environment in which a program of the build runs.
-    fn equip(&self, command: &mut Command) {
+    pub(super) fn equip(&self, command: &mut Command) {
         shell::clean(command);
         // Set by `cargo run` or a person for other builds; they would reach the kernel's.
         for name in [
@@ -161,7 +181,8 @@ fn rustc() -> Command {
 /// Whether this machine has all of it.
 fn is_installed() -> bool {
     let compilers = COMPILERS.iter().map(|name| format!("{name}-{LLVM}"));
-    let libraries = ["/usr/include/gelf.h".to_owned(), format!("/usr/lib/llvm-{LLVM}/lib/libclang.so.1")];
+    let libraries =
+        ["/usr/include/gelf.h".to_owned(), format!("/usr/lib/llvm-{LLVM}/lib/libclang-{LLVM}.so.1")];
     compilers.chain(SMALL.map(str::to_owned)).all(|program| shell::exists(&program))
         && libraries.iter().all(|file| Path::new(file).exists())
 }
@@ -175,10 +196,7 @@ fn packages(shell: &Shell) -> Result<PathBuf> {
     shell::say(&format!("fetching LLVM {LLVM} and what else builds a kernel, into {}", entry.display()));
     let apt = Apt::machine()?;
     apt.update(shell)?;
-    let llvm = ["clang", "lld", "llvm"].map(|name| format!("{name}-{LLVM}"));
-    let mut wanted: Vec<String> = llvm.into();
-    wanted.push(format!("libclang1-{LLVM}"));
-    wanted.extend(["make", "flex", "bison", "m4", "bc", "zstd", "xz-utils", "libelf-dev"].map(str::to_owned));
+    let wanted = WANTED.map(str::to_owned);
     let found = apt.download(shell, &wanted).with_context(|| {
         format!("this release of Debian cannot give LLVM {LLVM}; where clang-{LLVM} and the like are installed they are used")
     })?;

@@ -39,15 +39,8 @@ pub(crate) struct Args {
     /// Run this case only; may be given several times.
     #[arg(long, value_name = "CASE")]
     only: Vec<String>,
-    /// Run the kernel suite instead: nova's module on kernels of our own, which are built first if the cache has none.
-    #[arg(long)]
-    kernel: bool,
-    /// Of our kernels, this one only; may be given several times.
-    #[arg(long, requires = "kernel", value_name = "FLAVOUR")]
-    flavour: Vec<Flavour>,
-    /// Have the kernel suite do as many rounds as the project's numbers are for, which takes long.
-    #[arg(long, requires = "kernel")]
-    full: bool,
+    #[command(flatten)]
+    suite: Suite,
     /// Name the cases.
     #[arg(long)]
     list: bool,
@@ -70,6 +63,20 @@ pub(crate) struct Args {
     /// Write down the newest versions that Debian has of QEMU and the kernel, and fetch them.
     #[arg(long)]
     relock: bool,
+}
+
+/// The kernel suite on the command line.
+#[derive(Debug, Default, clap::Args)]
+struct Suite {
+    /// Run the kernel suite instead: nova's module on kernels of our own, which are built first if the cache has none.
+    #[arg(long)]
+    kernel: bool,
+    /// Of our kernels, this one only; may be given several times.
+    #[arg(long, requires = "kernel", value_name = "FLAVOUR")]
+    flavour: Vec<Flavour>,
+    /// Have the kernel suite do as many rounds as the project's numbers are for, which takes long.
+    #[arg(long, requires = "kernel")]
+    full: bool,
 }
 
 /// [`Kind`] on the command line.
@@ -102,7 +109,7 @@ impl From<Shown> for Kind {
 /// Does what `args` says.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.list {
-        for case in CASES.iter().filter(|case| case.machine.needs_own_kernel() == args.kernel) {
+        for case in CASES.iter().filter(|case| case.machine.needs_own_kernel() == args.suite.kernel) {
             println!("{:16} {}", case.name, case.about);
         }
         return Ok(());
@@ -114,7 +121,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let programs = Programs::build(shell)?;
     let named = args.keep.as_deref();
     let stage = Stage { tools: &tools, programs: &programs, args, started };
-    if args.kernel {
+    if args.suite.kernel {
         let folder = prepare(named, "vm-kernel")?;
         return own::run(shell, &stage, &folder);
     }
@@ -128,7 +135,7 @@ pub(crate) fn check(shell: &Shell) -> Result<()> {
 
 /// Runs the kernel suite, for `cargo xtask test`.
 pub(crate) fn check_kernel(shell: &Shell) -> Result<()> {
-    run(shell, &Args { kernel: true, ..Args::default() })
+    run(shell, &Args { suite: Suite { kernel: true, ..Suite::default() }, ..Args::default() })
 }
 
 /// What every run has.
@@ -186,7 +193,7 @@ fn boot(stage: &Stage<'_>, system: &System<'_>, folder: &Path) -> Result<()> {
     let accel = args.accel.map_or_else(|| machine::probe(&trial), Ok)?;
     let boot = Boot { accel, ..trial };
     if args.shell {
-        return machine::shell(&boot, args.machine.unwrap_or(Shown::default(args.kernel)).into());
+        return machine::shell(&boot, args.machine.unwrap_or(Shown::default(args.suite.kernel)).into());
     }
     shell::say(&format!("ready to boot after {:.1} s", stage.started.elapsed().as_secs_f64()));
     finish(&boot, &system.selected, folder)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use nova_vm_tests::FULL_WORD;
 
 use super::{Stage, System, boot, cases, guest::Own};
@@ -10,12 +10,11 @@ use crate::{
     cache,
     kernel::{self, Flavour, Kernel, Toolchain, module},
     shell::{self, Shell},
-    workspace,
 };
 
 /// Builds what is needed, and runs the suite on each kernel; what is kept of each is in a folder of its own in `folder`.
 pub(super) fn run(shell: &Shell, stage: &Stage<'_>, folder: &Path) -> Result<()> {
-    let flavours = flavours(&stage.args.flavour);
+    let flavours = flavours(&stage.args.suite.flavour);
     let toolchain = kernel::toolchain(shell)?;
     let mut failed = Vec::new();
     for flavour in flavours {
@@ -46,13 +45,10 @@ fn on(shell: &Shell, stage: &Stage<'_>, toolchain: &Toolchain, kernel: &Kernel, 
         return Ok(());
     }
     let (kdir, name) = (kernel.dir(), kernel.flavour().name());
-    let canary = workspace::root().join("tests/vm/kernel/canary");
-    let modules = [
-        module::nova(shell, toolchain, kdir, name).context("nova's module does not build")?,
-        module::build(shell, toolchain, kdir, &canary, "canary", name)?,
-    ];
+    let mut modules = module::of_the_suite(shell, toolchain, kdir, name)?;
+    modules.push(module::nova(shell, toolchain, kdir, name, true)?);
     let mut words = kernel.flavour().words().to_vec();
-    words.extend(stage.args.full.then_some(FULL_WORD));
+    words.extend(stage.args.suite.full.then_some(FULL_WORD));
     let system = System {
         image: kernel.image(),
         key: kernel.key(),

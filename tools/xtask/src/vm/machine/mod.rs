@@ -272,7 +272,7 @@ fn judge(case: &Case, outcome: &mut Outcome, splats: &[String]) {
         None => format!("the guest's kernel said: {}", splats.join("; ")),
         Some(wanted) => {
             if let Some(found) = splats.iter().find(|splat| splat.contains(wanted)) {
-                outcome.detail = format!("{found} {}", outcome.detail).trim_end().to_owned();
+                outcome.detail = [found.as_str(), outcome.detail.as_str()].join(" ");
                 return;
             }
             format!("the guest's kernel did not report '{wanted}', but: {}", splats.join("; "))
