@@ -113,7 +113,11 @@ impl Binding {
         let number = shared.add(&card)?;
         this.folder = Some(report::folder(&shared.folder, &card));
         let name = CString::try_from_fmt(fmt!("nova{}", number))?;
-        this.node = Some(Node::new(card, name)?);
+        this.node = Some(Node::new(card.clone(), name)?);
+        if card.device.removal_requested() {
+            // Asked for while the device was not in the list yet, where who removes it looks.
+            card.remove_soon();
+        }
         Ok(this)
     }
 
