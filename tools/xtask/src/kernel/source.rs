@@ -162,4 +162,12 @@ mod tests {
         assert_eq!(lock.packages().len(), 1);
         assert!(lock.packages()[0].name.starts_with("linux-source-"));
     }
+
+    #[test]
+    fn what_is_left_out_is_left_out_at_the_top_only() {
+        let excluded = exclusions(Path::new("/a/usr/src/linux-source-7.3.tar.xz")).unwrap();
+        assert_eq!(excluded[0], "--anchored");
+        assert!(excluded.contains(&"--exclude=linux-source-7.3/drivers/gpu/*.[ch]".to_owned()));
+        assert!(exclusions(Path::new("/a/usr/src/linux.zip")).is_err());
+    }
 }

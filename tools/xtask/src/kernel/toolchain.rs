@@ -276,3 +276,32 @@ fn is_wanted_bindgen(program: &PathBuf) -> bool {
     let printed = shell::capture(Command::new(program).arg("--version"));
     printed.is_ok_and(|text| text.trim() == format!("bindgen {BINDGEN}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packages_are_of_the_version_that_is_used() {
+        let named =
+            WANTED.iter().filter(|name| name.contains("clang") || name.contains("ll")).collect::<Vec<_>>();
+        assert_eq!(named.len(), 7);
+        assert!(named.iter().all(|name| name.contains(LLVM)), "{named:?}");
+    }
+
+    #[test]
+    fn links_lead_to_what_is_installed() {
+        let dir = env::temp_dir().join(format!("nova-xtask-links-{}", std::process::id()));
+        cache::create(&dir).unwrap();
+        // Every Linux with glibc on x86-64 Debian has this one; the other is nowhere.
+        for (link, target) in [("libc.so", "libc.so.6"), ("libx.so", "libx-of-nobody.so.1")] {
+            std::os::unix::fs::symlink(target, dir.join(link)).unwrap();
+        }
+        mend_links(&dir).unwrap();
+        let installed = Path::new("/").join(LIBRARIES).join("libc.so.6");
+        let expected = if installed.exists() { installed } else { "libc.so.6".into() };
+        assert_eq!(fs::read_link(dir.join("libc.so")).unwrap(), expected);
+        assert_eq!(fs::read_link(dir.join("libx.so")).unwrap(), Path::new("libx-of-nobody.so.1"));
+        cache::remove(&dir).unwrap();
+    }
+}
