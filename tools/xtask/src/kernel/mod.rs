@@ -1,6 +1,6 @@
 //! The kernels that nova's module is built against and runs in, and what is built against them.
 //!
-//! [`toolchain`] gets the compilers, [`source`] Debian's kernel source, [`build`] makes a kernel of it and keeps what a
+//! [`mod@toolchain`] gets the compilers, [`source`] Debian's kernel source, [`build`] makes a kernel of it and keeps what a
 //! module needs, [`module`] builds modules against such a kernel or one that a person names. `docs/vm.md` is for the reader.
 
 mod build;
