@@ -30,8 +30,9 @@ use crate::{
     workspace,
 };
 
-/// How long the guest may take until its program is ready: 5 s on an idle machine, more beside other builds.
-const READY_LIMIT: Duration = Duration::from_mins(2);
+/// How long the guest may take until its program is ready: 5 s on an idle machine, a minute for the debug kernel, and several
+/// times that beside other builds.
+const READY_LIMIT: Duration = Duration::from_mins(5);
 
 /// Options of `cargo xtask vm`.
 #[derive(Debug, Default, clap::Args)]
