@@ -107,10 +107,11 @@ fn freed_timer() -> Result {
     Ok(())
 }
 
-/// Forgets a heap object.
+/// Forgets heap objects: several, since a stale copy of one's address may be about.
 fn leak() -> Result {
-    // A size that has a slab cache to itself here, so that no stale copy of the pointer is likely to be about.
-    core::mem::forget(KBox::new([1u8; 3000], GFP_KERNEL)?);
+    for _ in 0..16 {
+        core::mem::forget(KBox::new([1u8; 300], GFP_KERNEL)?);
+    }
     Ok(())
 }
 
