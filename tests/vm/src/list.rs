@@ -97,7 +97,7 @@ const fn plain(machine: Machine, name: &'static str, seconds: u64, about: &'stat
 
 /// A mistake in the canary, which the debug kernel must report.
 const fn canary(name: &'static str, report: &'static str, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Canary, seconds: 60, report: Some(report) }
+    Case { name, about, machine: Machine::Canary, seconds: 120, report: Some(report) }
 }
 
 /// Every case, in the order in which they run.
