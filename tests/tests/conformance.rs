@@ -129,3 +129,51 @@ fn memory_of_another_process_conforms() {
     drop((bus, any));
     served.join();
 }
+
+/// What reads as the bus below and takes no write; or takes it, or has its bytes in the wrong order.
+struct ReadOnly<B> {
+    below: B,
+    takes_writes: bool,
+    swaps_bytes: bool,
+}
+
+impl<B: Bus<Error: std::fmt::Debug>> Bus for ReadOnly<B> {
+    type Error = nova_core::bus::ErrorKind;
+
+    fn read8(&self, at: Offset<u8>) -> Result<u8, Self::Error> {
+        let lane = if self.swaps_bytes { at.bytes() ^ 3 } else { at.bytes() };
+        Ok(self.below.read8(self::at(lane)).expect("a read"))
+    }
+    fn read16(&self, at: Offset<u16>) -> Result<u16, Self::Error> {
+        Ok(self.below.read16(at).expect("a read"))
+    }
+    fn read32(&self, at: Offset<u32>) -> Result<u32, Self::Error> {
+        Ok(self.below.read32(at).expect("a read"))
+    }
+    fn write8(&self, _: Offset<u8>, _: u8) -> Result<(), Self::Error> {
+        if self.takes_writes { Ok(()) } else { Err(nova_core::bus::ErrorKind::Denied) }
+    }
+    fn write16(&self, _: Offset<u16>, _: u16) -> Result<(), Self::Error> {
+        Err(nova_core::bus::ErrorKind::Denied)
+    }
+    fn write32(&self, _: Offset<u32>, _: u32) -> Result<(), Self::Error> {
+        Err(nova_core::bus::ErrorKind::Denied)
+    }
+}
+
+#[test]
+fn a_bus_for_reading_is_told_from_one_that_is_not_quite() {
+    let stored = |offset: u32| offset.wrapping_mul(0x9e37_79b9);
+    let run = |takes_writes, swaps_bytes, wrong| {
+        let below = model();
+        for offset in (0..WORDS).map(|index| STORAGE + 4 * index) {
+            below.write32(at(offset), stored(offset)).expect("a write");
+        }
+        let bus = ReadOnly { below, takes_writes, swaps_bytes };
+        suite::run_read_only(&bus, |offset| stored(offset) ^ wrong).map_err(|broken| broken.case)
+    };
+    assert_eq!(run(false, false, 0), Ok(()));
+    assert_eq!(run(true, false, 0), Err("nothing can be written"));
+    assert_eq!(run(false, true, 0), Err("every width reads the same word"));
+    assert_eq!(run(false, false, 1), Err("words read as they were stored"));
+}

@@ -32,6 +32,71 @@ pub fn run(bus: &impl Bus, ends: &[u32]) -> Result<(), Broken> {
     found.into_iter().try_for_each(broken)
 }
 
+/// Runs what can be seen of a bus through which nothing can be written. Whatever `stored` reads at each offset of the
+/// scratch words has been put there by another way, so the bus has to be the bus of a GPU that somebody else can write.
+///
+/// # Errors
+///
+/// What is wrong first.
+pub fn run_read_only(bus: &impl Bus, stored: impl Fn(u32) -> u32) -> Result<(), Broken> {
+    let found = [
+        ("words read as they were stored", words_are(bus, &stored)),
+        ("every width reads the same word", lanes_of(bus)),
+        ("typed reads are raw reads", typed_reads(bus)),
+        ("nothing can be written", nothing_is_written(bus)),
+        ("the window ends where it should", window_ends(bus, &[])),
+    ];
+    let broken = |(case, found): (&'static str, Found)| found.map_err(|why| Broken { case, why });
+    found.into_iter().try_for_each(broken)
+}
+
+fn scratch() -> impl Iterator<Item = u32> {
+    (0..WORDS).map(|index| STORAGE + 4 * index)
+}
+
+fn words_are(bus: &impl Bus, stored: impl Fn(u32) -> u32) -> Found {
+    scratch().try_for_each(|offset| holds(bus, offset, stored(offset), "a word reads as another value"))
+}
+
+fn lanes_of(bus: &impl Bus) -> Found {
+    scratch().try_for_each(|offset| {
+        let word = read::<u32>(bus, offset)?;
+        for (lane, byte) in (0..4).zip(word.to_le_bytes()) {
+            holds(bus, offset + lane, byte, "a byte is in another lane")?;
+        }
+        holds(bus, offset, word as u16, "the low half is another one")?;
+        holds(bus, offset + 2, (word >> 16) as u16, "the high half is another one")
+    })
+}
+
+fn typed_reads(bus: &impl Bus) -> Found {
+    let io = Io::new(bus);
+    for index in [0, 1, WORDS - 1] {
+        let place = SCRATCH.at(index).map_err(|_| "there is no such scratch word")?;
+        let word = read::<u32>(bus, STORAGE + 4 * index)?;
+        let typed = io.read(place).map_err(|_| FAILED)?.get();
+        let untyped = io.read_untyped(at(STORAGE + 4 * index)?).map_err(|_| FAILED)?;
+        if (typed, untyped) != (word, word) {
+            return Err("a typed read is not the raw one");
+        }
+    }
+    Ok(())
+}
+
+fn nothing_is_written(bus: &impl Bus) -> Found {
+    const WHY: &str = "a write was taken";
+    let before = read::<u32>(bus, STORAGE)?;
+    let taken = [
+        write(bus, STORAGE, !before),
+        write(bus, STORAGE, !before as u16),
+        write(bus, STORAGE, !before as u8),
+    ];
+    if taken.iter().any(Result::is_ok) {
+        return Err(WHY);
+    }
+    holds(bus, STORAGE, before, WHY)
+}
+
 const FAILED: &str = "an access failed";
 
 fn at<W: Word>(offset: u32) -> Result<Offset<W>, &'static str> {

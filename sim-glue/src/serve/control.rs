@@ -13,6 +13,8 @@
 //! {"do":"storm","vector":148,"count":1000,"interval_us":100,"spurious":false}
 //! {"do":"pri-errors","first":37888,"last":37891,"pattern":3134984448}
 //! {"do":"clear-pri-errors"}
+//! {"do":"fault","text":"from=17,all-ones"}                          nova_backends::faults; counted from now
+//! {"do":"clear-faults"}                                             those, and those of the device's text
 //! {"do":"delay","us":500}                                           every access of a client; 0 ends it
 //! {"do":"lower-firewall"}
 //! {"do":"disconnect"}                                               cuts the client off
@@ -25,6 +27,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use nova_backends::faults::{FaultError, ParseError};
 use nova_backends::vfio_user::index::irq;
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +101,13 @@ pub enum Request {
     },
     /// Takes all error patterns back.
     ClearPriErrors,
+    /// Makes accesses of a client fail, as [`nova_backends::faults`] has it. They are counted from now.
+    Fault {
+        /// Which, and how: `from=17,all-ones`.
+        text: String,
+    },
+    /// Takes such faults back, also those of the text of the device, and counts anew.
+    ClearFaults,
     /// Makes every access of a client take longer.
     Delay {
         /// By this, in microseconds, up to 60 s; 0 for no longer.
@@ -158,6 +168,12 @@ pub enum ControlError {
     /// It makes sense only while somebody is connected.
     #[error("no client is connected; connect one first")]
     NoClient,
+    /// The text of a fault makes no sense.
+    #[error("{0}")]
+    Fault(ParseError),
+    /// There is no room for another fault.
+    #[error("{0}; clear-faults makes room")]
+    Faults(FaultError),
     /// As many connections as are taken have just asked for something.
     #[error("busy: too many control connections; close one, or try again in a few seconds")]
     Busy,
@@ -270,6 +286,11 @@ impl Shared {
                 self.gpu.with(|gpu| gpu.block(first..=last, pattern));
             }
             Request::ClearPriErrors => self.gpu.with(SimGpu::unblock),
+            Request::Fault { ref text } => {
+                let fault = text.parse().map_err(ControlError::Fault)?;
+                self.injector.push(fault).map_err(ControlError::Faults)?;
+            }
+            Request::ClearFaults => self.injector.clear(),
             Request::Delay { us } => self.faults().delay = us * 1000,
             Request::LowerFirewall => self.gpu.with(SimGpu::lower_firewall),
             Request::Disconnect => self.order(Order::Disconnect)?,

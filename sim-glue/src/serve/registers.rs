@@ -1,8 +1,8 @@
 //! BAR0 as a client reaches it: any offset and length, cut into words that the registers have.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nova_backends::faults::{Fault, FaultError, Faults};
 use nova_core::bus::{Bus, Offset, WINDOW_SIZE, Word};
@@ -16,32 +16,64 @@ pub const MOST_FAULTS: usize = 64;
 
 type Delay = Box<dyn Fn(u64) + Send>;
 
-/// The registers of a GPU, behind the faults that its text asks for.
-pub(super) struct Registers {
-    bus: Faults<ServedBus, MOST_FAULTS, Delay>,
-    gpu: Gpu,
+/// The registers of a GPU with faults in front, which come with the text of the device and at run time.
+pub(super) struct Injector {
+    bus: Mutex<Faults<ServedBus, MOST_FAULTS, Delay>>,
     /// Delays that faults asked for, in ns.
     delayed: Arc<AtomicU64>,
 }
 
-impl Registers {
-    /// The registers of `gpu`.
-    ///
-    /// # Errors
-    ///
-    /// When a fault can never happen, or there are more than [`MOST_FAULTS`].
-    pub(super) fn new(gpu: &Gpu, faults: &[Fault]) -> Result<Self, FaultError> {
+impl Injector {
+    /// No faults yet.
+    pub(super) fn new(gpu: &Gpu) -> Self {
         let delayed = Arc::new(AtomicU64::new(0));
         let sum = delayed.clone();
         // The loop lets the time pass: it holds the answer back and goes on with everything else.
         let delay: Delay = Box::new(move |ns| {
             sum.fetch_add(ns, Relaxed);
         });
-        let mut bus = Faults::with_delay(ServedBus(gpu.clone()), delay);
-        for fault in faults {
-            bus.push(*fault)?;
-        }
-        Ok(Self { bus, gpu: gpu.clone(), delayed })
+        Self { bus: Mutex::new(Faults::with_delay(ServedBus(gpu.clone()), delay)), delayed }
+    }
+
+    /// Adds a fault.
+    ///
+    /// # Errors
+    ///
+    /// When it can never happen, or there are [`MOST_FAULTS`].
+    pub(super) fn push(&self, fault: Fault) -> Result<(), FaultError> {
+        self.bus().push(fault)
+    }
+
+    /// Removes all faults.
+    pub(super) fn clear(&self) {
+        self.bus().clear();
+    }
+
+    /// How many accesses a fault has acted on since they were cleared.
+    pub(super) fn fired(&self) -> u32 {
+        self.bus().fired()
+    }
+
+    fn bus(&self) -> MutexGuard<'_, Faults<ServedBus, MOST_FAULTS, Delay>> {
+        self.bus.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The registers as the loop reaches them.
+pub(super) struct Registers {
+    injector: Arc<Injector>,
+    gpu: Gpu,
+}
+
+impl Registers {
+    /// The registers of `gpu`, with `faults` from the start.
+    ///
+    /// # Errors
+    ///
+    /// When a fault can never happen, or there are more than [`MOST_FAULTS`].
+    pub(super) fn new(gpu: &Gpu, injector: &Arc<Injector>, faults: &[Fault]) -> Result<Self, FaultError> {
+        faults.iter().try_for_each(|fault| injector.push(*fault))?;
+        Ok(Self { injector: injector.clone(), gpu: gpu.clone() })
     }
 
     /// Reads; the caller has checked the range against the window.
@@ -77,7 +109,7 @@ impl Registers {
 
     /// Delays since the last call, in ns.
     pub(super) fn take_delay(&self) -> u64 {
-        self.delayed.swap(0, Relaxed)
+        self.injector.delayed.swap(0, Relaxed)
     }
 
     fn read_word(&self, at: u32, len: usize) -> Result<u32, Errno> {
@@ -98,12 +130,12 @@ impl Registers {
 
     fn get<W: Word>(&self, at: u32) -> Result<W, Errno> {
         let at = Offset::new(at).map_err(|_| Errno::INVAL)?;
-        W::read(&self.bus, at).map_err(|_| Errno::IO)
+        W::read(&*self.injector.bus(), at).map_err(|_| Errno::IO)
     }
 
     fn put<W: Word>(&self, at: u32, value: W) -> Result<(), Errno> {
         let at = Offset::new(at).map_err(|_| Errno::INVAL)?;
-        W::write(&self.bus, at, value).map_err(|_| Errno::IO)
+        W::write(&*self.injector.bus(), at, value).map_err(|_| Errno::IO)
     }
 
     /// No register is known beyond 16 MiB: nothing there.

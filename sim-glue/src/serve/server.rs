@@ -56,7 +56,7 @@ impl Server {
         gpu.with(|gpu| gpu.fit(&options.pci))?;
         let shared = Arc::new(Shared::new(gpu).map_err(ServeError::system("make an eventfd"))?);
         shared.faults().frozen = options.spec.hung_timer;
-        let registers = Registers::new(&shared.gpu, &options.spec.faults)?;
+        let registers = Registers::new(&shared.gpu, &shared.injector, &options.spec.faults)?;
         let device = Device::new(&shared, registers, options.mappable)
             .map_err(ServeError::system("make memory for the windows"))?;
         let poll = Poll::new().map_err(ServeError::system("make an epoll"))?;

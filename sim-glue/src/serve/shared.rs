@@ -12,7 +12,8 @@ use rustix::io::Errno;
 use super::clock;
 use super::dma::ClientMemory;
 use super::faults::Faults;
-use super::stats::{Counters, ServeStats};
+use super::registers::Injector;
+use super::stats::{BusStats, Counters, ServeStats};
 use crate::gpu::{Gpu, Power};
 
 pub(super) struct Shared {
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     pub(super) memory: Arc<ClientMemory>,
     pub(super) counters: Arc<Counters>,
     pub(super) faults: Mutex<Faults>,
+    /// Faults of single accesses.
+    pub(super) injector: Arc<Injector>,
     /// Connections that were made elsewhere.
     pub(super) incoming: Mutex<VecDeque<UnixStream>>,
     pub(super) stop: AtomicBool,
@@ -33,6 +36,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(gpu: Gpu) -> Result<Self, Errno> {
         Ok(Self {
+            injector: Arc::new(Injector::new(&gpu)),
             gpu,
             memory: Arc::default(),
             counters: Arc::default(),
@@ -80,8 +84,9 @@ impl Shared {
     }
 
     pub(super) fn stats(&self) -> ServeStats {
-        let (chip, power, bus) =
-            self.gpu.with(|gpu| (gpu.config().chipset.to_string(), gpu.power(), gpu.stats().into()));
+        let (chip, power, stats) =
+            self.gpu.with(|gpu| (gpu.config().chipset.to_string(), gpu.power(), gpu.stats()));
+        let bus = BusStats { faulted: self.injector.fired().into(), ..stats.into() };
         let power = match power {
             Power::Present => "present",
             Power::Gone => "gone",

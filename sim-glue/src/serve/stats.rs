@@ -75,6 +75,8 @@ pub struct BusStats {
     pub undecoded: u64,
     /// Interrupt messages that the GPU sent.
     pub messages: u64,
+    /// Accesses that a fault acted on, since the faults were cleared.
+    pub faulted: u64,
 }
 
 impl From<crate::gpu::Stats> for BusStats {
@@ -85,6 +87,7 @@ impl From<crate::gpu::Stats> for BusStats {
             lost: stats.lost,
             undecoded: stats.undecoded_reads + stats.undecoded_writes,
             messages: stats.messages,
+            faulted: 0,
         }
     }
 }

@@ -77,6 +77,28 @@ fn registers_answer_with_an_error_pattern() {
 }
 
 #[test]
+fn single_accesses_fail_counted_from_the_request() {
+    let server = serve("ga102");
+    let mut client = Client::new(server.handle());
+    let fault = |text: &str| Request::Fault { text: text.to_owned() };
+    let faulted = || server.handle().stats().bus.faulted;
+    client.reg(0);
+    ask(server.handle(), &fault("nth=2,pri=0xbadf1100"));
+    assert_eq!((client.reg(0), client.reg(0), client.reg(0)), (0xB720_00A1, 0xbadf_1100, 0xB720_00A1));
+    assert_eq!(faulted(), 1);
+    ask(server.handle(), &fault("from=2,all-ones"));
+    assert_eq!((client.reg(0), client.reg(0), client.reg(0)), (0xB720_00A1, u32::MAX, u32::MAX));
+    assert_eq!(faulted(), 3);
+    ask(server.handle(), &Request::ClearFaults);
+    assert_eq!((client.reg(0), faulted()), (0xB720_00A1, 0));
+    assert!(refused(server.handle(), &fault("sometimes")).contains("no such word"));
+    for _ in 0..64 {
+        ask(server.handle(), &fault("nth=1000,all-ones"));
+    }
+    assert!(refused(server.handle(), &fault("nth=1000,all-ones")).contains("clear-faults"));
+}
+
+#[test]
 fn interrupts_storm() {
     let server = serve("ga102");
     let mut client = Client::new(server.handle());

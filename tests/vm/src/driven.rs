@@ -45,9 +45,14 @@ pub(crate) struct Driven {
 
 /// Opens the GPU that the host calls `chip`, by our own code.
 pub(crate) fn open(chip: &str) -> Result<(Function, Arc<dyn Device>)> {
+    open_with(chip, &kernel::Options::default())
+}
+
+/// The same, by the interface of the kernel that `options` says.
+pub(crate) fn open_with(chip: &str, options: &kernel::Options) -> Result<(Function, Arc<dyn Device>)> {
     let function = Function::of(chip)?;
     function.bind_vfio()?;
-    let device = kernel::open(function.address().parse()?, &kernel::Options::default())?;
+    let device = kernel::open(function.address().parse()?, options)?;
     Ok((function, device))
 }
 
@@ -61,7 +66,12 @@ impl Driven {
 
     /// The GPU that the host calls `chip`, not bound, on the threads of `runtime`.
     pub(crate) fn open(chip: &str, runtime: &Runtime) -> Result<Self> {
-        let (function, device) = open(chip)?;
+        Self::open_with(chip, runtime, &kernel::Options::default())
+    }
+
+    /// The same, by the interface of the kernel that `options` says.
+    pub(crate) fn open_with(chip: &str, runtime: &Runtime, options: &kernel::Options) -> Result<Self> {
+        let (function, device) = open_with(chip, options)?;
         let plug = runtime.plug(&device)?;
         let gpu = Arc::new(OnVfio::new());
         plug.tend(&gpu);

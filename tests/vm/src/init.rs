@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use nova_vm_tests::{FromGuest, MODULE_LIST, Outcome, SHELL_WORD, ToGuest};
+use nova_vm_tests::{FLAVOUR, FLAVOUR_FILE, FromGuest, MODULE_LIST, Outcome, SHELL_WORD, ToGuest};
 use rustix::{
     mount::{MountFlags, mount},
     system::{RebootCommand, finit_module, reboot},
@@ -97,6 +97,7 @@ fn try_case(name: &str, limit: Duration, ports: &BTreeMap<String, String>) -> Re
         .args(["case", name])
         .env("PATH", "/bin")
         .envs(ports)
+        .envs(fs::read_to_string(FLAVOUR_FILE).ok().map(|name| (FLAVOUR, name)))
         .stdin(Stdio::null())
         .stdout(out?)
         .stderr(err?)

@@ -9,6 +9,14 @@ pub enum Machine {
     Bench,
     /// Simulated GPUs, one of each of [`CHIPS`] and named like it, each served by a program on the host.
     Gpus,
+    /// The same GPUs under nova's own kernels, with the module in `/lib/modules/nova.ko`: not loaded, cases do that.
+    Kernel,
+    /// The same GPUs under nova's plain kernel, which has what a stock kernel leaves out of VFIO: iommufd.
+    Iommufd,
+    /// One GPU under the plain kernel without an IOMMU.
+    NoIommu,
+    /// No device, under the debug kernel, with `/lib/modules/canary.ko`.
+    Canary,
 }
 
 impl Machine {
@@ -17,6 +25,25 @@ impl Machine {
         match self {
             Self::Bench => "bench",
             Self::Gpus => "gpus",
+            Self::Kernel => "kernel",
+            Self::Iommufd => "iommufd",
+            Self::NoIommu => "no-iommu",
+            Self::Canary => "canary",
+        }
+    }
+
+    /// Whether it needs a kernel of nova's own, so that it is a part of the kernel suite.
+    pub fn needs_own_kernel(self) -> bool {
+        !matches!(self, Self::Bench | Self::Gpus)
+    }
+
+    /// Whether it runs with the kernel of that name, `plain` or `debug`.
+    pub fn runs_on(self, flavour: &str) -> bool {
+        match self {
+            Self::Bench | Self::Gpus => false,
+            Self::Kernel => true,
+            Self::Iommufd | Self::NoIommu => flavour == "plain",
+            Self::Canary => flavour == "debug",
         }
     }
 }
@@ -35,6 +62,8 @@ pub struct Case {
     pub machine: Machine,
     /// How long it may take, in seconds, under plain emulation.
     pub seconds: u64,
+    /// What the kernel must report meanwhile; every other report fails the case.
+    pub report: Option<&'static str>,
 }
 
 impl Case {
@@ -50,11 +79,25 @@ impl Case {
 }
 
 const fn bench(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Bench, seconds }
+    Case { name, about, machine: Machine::Bench, seconds, report: None }
 }
 
 const fn gpus(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Gpus, seconds }
+    Case { name, about, machine: Machine::Gpus, seconds, report: None }
+}
+
+/// A case of nova's module, on both kernels.
+const fn kernel(name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine: Machine::Kernel, seconds, report: None }
+}
+
+const fn plain(machine: Machine, name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine, seconds, report: None }
+}
+
+/// A mistake in the canary, which the debug kernel must report.
+const fn canary(name: &'static str, report: &'static str, about: &'static str) -> Case {
+    Case { name, about, machine: Machine::Canary, seconds: 120, report: Some(report) }
 }
 
 /// Every case, in the order in which they run.
@@ -136,6 +179,91 @@ pub const CASES: &[Case] = &[
     ),
     gpus("gpu_surprise_irq", 120, "the same in the middle of a storm of interrupts, with a handler inside"),
     gpus("gpu_surprise_remove", 120, "the same in the middle of remove"),
+    kernel(
+        "kernel_probe",
+        60,
+        "nova.ko is loaded, bound to a GPU of every family, unloaded; nothing is left",
+    ),
+    kernel(
+        "kernel_info_cli",
+        120,
+        "`nova -d dev:/dev/novaN` prints what `nova -d sim:CHIP` prints, and refuses what it cannot do",
+    ),
+    kernel(
+        "kernel_abi",
+        90,
+        "the calls on /dev/novaN as nova.h has them: sizes, flags, errors, permissions, signals, poll",
+    ),
+    kernel("kernel_timer", 120, "time, alarms by interrupt, alarms in the past, all alarms at once"),
+    kernel("kernel_irq", 90, "interrupts are waited for and counted, none is lost, a storm is survived"),
+    kernel("kernel_buses", 90, "the suite of buses, as far as a bus for reading goes, and identification"),
+    kernel(
+        "kernel_unbind",
+        120,
+        "unbind while files are open and calls wait: all end with ENODEV, for ever; bound again",
+    ),
+    kernel("kernel_unplug", 120, "orderly unplug in the same state, and back"),
+    kernel("kernel_surprise_wait", 120, "a GPU falls off the bus while calls wait and others go on"),
+    kernel("kernel_surprise_irq", 120, "the same in a storm of interrupts"),
+    kernel(
+        "kernel_surprise_work",
+        120,
+        "the same while work queues itself again and a timer sets itself again",
+    ),
+    kernel("kernel_surprise_remove", 120, "the same in the middle of unbind"),
+    kernel(
+        "kernel_probe_faults",
+        600,
+        "probe with its first, second and so on access failing: it fails in good order or copes",
+    ),
+    kernel("kernel_failslab", 600, "the same with allocations, where the kernel can make them fail"),
+    kernel("kernel_suspend", 120, "suspend and resume under open files, alarms and work"),
+    kernel(
+        "kernel_exit",
+        240,
+        "rmmod while work and timer set themselves again, interrupts storm and a call blocks",
+    ),
+    kernel("kernel_rebind", 1800, "rounds of unbind and bind under four stress processes; nothing is left"),
+    kernel("kernel_reload", 1800, "rounds of insmod and rmmod under four stress processes; nothing is left"),
+    // Reports of KASAN end lockdep, and so do its own of an order: in this order each mistake still finds its reporter.
+    canary(
+        "canary_atomic",
+        "BUG: sleeping function called from invalid context",
+        "memory asked for under a spin lock is reported",
+    ),
+    canary(
+        "canary_lock_order",
+        "WARNING: possible circular locking dependency detected",
+        "two locks in both orders are reported",
+    ),
+    canary("canary_timer", "ODEBUG: free active", "an armed timer that is freed is reported"),
+    canary(
+        "canary_leak",
+        "new suspected memory leaks",
+        "objects that nothing points to are reported by a scan",
+    ),
+    canary(
+        "canary_bounds",
+        "BUG: KASAN: slab-out-of-bounds in",
+        "a read past an object in Rust code is reported",
+    ),
+    canary(
+        "canary_freed",
+        "BUG: KASAN: slab-use-after-free in",
+        "a read of a freed object in Rust code is reported",
+    ),
+    plain(
+        Machine::Iommufd,
+        "gpu_iommufd",
+        120,
+        "nova through iommufd and the device's own node, on a kernel that has them",
+    ),
+    plain(
+        Machine::NoIommu,
+        "gpu_noiommu",
+        120,
+        "without an IOMMU: refused by every interface, with consent registers and no memory",
+    ),
 ];
 
 #[cfg(test)]

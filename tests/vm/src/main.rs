@@ -5,7 +5,9 @@ mod cases;
 mod control;
 mod driven;
 mod init;
+mod kernel;
 mod pci;
+mod under_way;
 mod vfio;
 
 use std::{env, process::ExitCode};
@@ -15,6 +17,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["case", name] => cases::run(name),
+        ["stress", seed, manner] => kernel::run_stress(seed, manner),
         _ if std::process::id() == 1 => init::run(),
         _ => Err(anyhow::anyhow!(
             "this is the first program of a guest of `cargo xtask vm`; it runs nowhere else"

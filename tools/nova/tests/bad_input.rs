@@ -25,6 +25,9 @@ fn devices() {
     fails(&["-d", "pci:nonsense", "info"], 2, "0000:01:00.0");
     fails(&["-d", "pci:01:00.0", "info"], 3, "nova list");
     fails(&["-d", "replay:", "info"], 2, "names no file");
+    fails(&["-d", "dev:", "info"], 2, "nova -d dev:/dev/nova0 info");
+    fails(&["-d", "dev:/nowhere/nova0", "info"], 3, "is nova.ko loaded");
+    fails(&["-d", "dev:/dev/null", "timer"], 2, "/dev/null is not a device of nova's kernel module");
 }
 
 #[test]

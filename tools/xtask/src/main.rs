@@ -9,6 +9,8 @@ mod apt;
 mod bare_metal;
 mod cache;
 mod deny;
+mod kernel;
+mod lock;
 mod msrv;
 mod no_std;
 mod prove;
@@ -53,6 +55,8 @@ enum Task {
     Sanitize(sanitize::Args),
     /// Check the lifecycle with models, model checkers and mutants; one table at the end.
     Prove(prove::Args),
+    /// Build the kernel module, `nova.ko`.
+    Kmod(kernel::module::Args),
     /// Boot a real Linux in QEMU and run the cases of the guest suite in it.
     Vm(vm::Args),
 }
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Task::Deny => deny::run(&shell),
         Task::Sanitize(args) => sanitize::run(&shell, &args),
         Task::Prove(args) => prove::run(&shell, &args),
+        Task::Kmod(args) => kernel::module::run(&shell, &args),
         Task::Vm(args) => vm::run(&shell, &args),
     };
     match result {

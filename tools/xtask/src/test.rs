@@ -13,8 +13,8 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machine, prove and the sanitizers, and shorten the long
-    /// property suites.
+    /// Leave out the release tests, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove and the
+    /// sanitizers, and shorten the long property suites.
     #[arg(long)]
     quick: bool,
     /// Run the steps after a failed one too.
@@ -61,6 +61,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("msrv", Show::OnFailure, msrv::run),
         Step::new("deny", Show::OnFailure, deny::run),
         Step::new("virtual machine", Show::Always, vm::check),
+        Step::new("kernel", Show::Always, vm::check_kernel),
         Step::new("prove", Show::Always, prove::check),
         Step::new("thread sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Thread)),
         Step::new("address sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Address)),

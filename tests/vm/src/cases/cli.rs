@@ -17,7 +17,7 @@ pub(super) fn info() -> Result<()> {
         let function = Function::of(chip)?;
         function.bind_vfio()?;
         let (simulated, real) = (format!("sim:{chip}"), format!("vfio:{}", function.address()));
-        let expected = as_behind_vfio(&nova(&simulated, &["info"])?, &simulated, &real)?;
+        let expected = as_driven(&nova(&simulated, &["info"])?, &simulated, &real, "vfio-pci")?;
         compare(&expected, &without_times(&nova(&real, &["info"])?))?;
 
         let alarm = ["timer", "--alarm", "1ms"];
@@ -31,7 +31,7 @@ pub(super) fn info() -> Result<()> {
 }
 
 /// What `nova` prints, as a person sees it.
-fn nova(device: &str, words: &[&str]) -> Result<String> {
+pub(super) fn nova(device: &str, words: &[&str]) -> Result<String> {
     let output = Command::new("/bin/nova").args(["-d", device]).args(words).output();
     let output = output.context("cannot start nova")?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -39,16 +39,16 @@ fn nova(device: &str, words: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// What `nova info` has to print of the GPU `real`, if it prints `text` of its simulator: the same to the byte, but for the
+/// What `nova info` has to print of the GPU `real`, which `driver` of the kernel has, if it prints `text` of its simulator: the same to the byte, but for the
 /// device's name, the time, the note on what a simulator has made up, and the last line, which names the kernel's driver.
-fn as_behind_vfio(text: &str, simulated: &str, real: &str) -> Result<String> {
+pub(super) fn as_driven(text: &str, simulated: &str, real: &str, driver: &str) -> Result<String> {
     ensure!(text.contains(simulated) && !text.contains("driver"), "nova info of the simulator:\n{text}");
     let text = text.replace(simulated, real).replace(MADE_UP, "");
-    Ok(format!("{}driver  vfio-pci (kernel)\n", without_times(&text)))
+    Ok(format!("{}driver  {driver} (kernel)\n", without_times(&text)))
 }
 
 /// The text with every time as `TIME`: a number before ` ns`, and what comes after `late`.
-fn without_times(text: &str) -> String {
+pub(super) fn without_times(text: &str) -> String {
     let line = |line: &str| -> String {
         let late = line.strip_prefix("late").map(str::trim_start);
         if let Some(time) = late {
@@ -63,7 +63,7 @@ fn without_times(text: &str) -> String {
 }
 
 /// How late the alarm was, in ns, of which is sure that it was not early.
-fn lateness(text: &str) -> Result<u64> {
+pub(super) fn lateness(text: &str) -> Result<u64> {
     let time = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name));
         let number = line.and_then(|line| line.split_whitespace().nth(1));
@@ -75,7 +75,7 @@ fn lateness(text: &str) -> Result<u64> {
     Ok(seen - requested)
 }
 
-fn compare(expected: &str, printed: &str) -> Result<()> {
+pub(super) fn compare(expected: &str, printed: &str) -> Result<()> {
     if expected != printed {
         bail!("nova printed:\n{printed}instead of:\n{expected}");
     }
@@ -112,7 +112,7 @@ late       88 ns
     fn the_difference_to_a_simulator_is_exact() {
         let text = "device  sim:x\nboot42  0x1  (derived, not observed)\ntimer   5 ns\n";
         let expected = "device  vfio:y\nboot42  0x1\ntimer   TIME ns\ndriver  vfio-pci (kernel)\n";
-        assert_eq!(as_behind_vfio(text, "sim:x", "vfio:y").unwrap(), expected);
+        assert_eq!(as_driven(text, "sim:x", "vfio:y", "vfio-pci").unwrap(), expected);
         assert!(compare(expected, text).is_err());
     }
 }

@@ -1,11 +1,14 @@
 //! The guest's half of each case.
 
 mod bench;
+mod canary;
 mod cli;
 mod conform;
 mod dma;
 mod edu;
 mod gpu;
+mod interfaces;
+mod kernel;
 mod pair;
 mod reset;
 mod surprise;
@@ -46,6 +49,32 @@ const RUNS: &[(&str, Run)] = &[
     ("gpu_surprise_wait", surprise::wait),
     ("gpu_surprise_irq", surprise::irq),
     ("gpu_surprise_remove", surprise::remove),
+    ("kernel_probe", kernel::basic::probe),
+    ("kernel_info_cli", kernel::cli::info),
+    ("kernel_abi", kernel::abi::abi),
+    ("kernel_timer", kernel::basic::timer),
+    ("kernel_irq", kernel::basic::irq),
+    ("kernel_buses", kernel::basic::buses),
+    ("kernel_unbind", kernel::files::unbind),
+    ("kernel_unplug", kernel::files::unplug),
+    ("kernel_surprise_wait", kernel::gone::wait),
+    ("kernel_surprise_irq", kernel::gone::irq),
+    ("kernel_surprise_work", kernel::gone::work),
+    ("kernel_surprise_remove", kernel::gone::remove),
+    ("kernel_probe_faults", kernel::faults::accesses),
+    ("kernel_failslab", kernel::faults::failslab),
+    ("kernel_suspend", kernel::sleep::suspend),
+    ("kernel_exit", kernel::exit::exit),
+    ("kernel_rebind", kernel::rounds::rebind),
+    ("kernel_reload", kernel::rounds::reload),
+    ("canary_atomic", canary::atomic),
+    ("canary_lock_order", canary::lock_order),
+    ("canary_timer", canary::timer),
+    ("canary_leak", canary::leak),
+    ("canary_bounds", canary::bounds),
+    ("canary_freed", canary::freed),
+    ("gpu_iommufd", interfaces::iommufd),
+    ("gpu_noiommu", interfaces::no_iommu),
 ];
 
 /// Runs the case `name`.

@@ -23,31 +23,11 @@ use crate::{
     control::Control,
     driven::{Called, Client, Driven, LONG, OnVfio, call, until},
     pci::Function,
+    under_way::UnderWay,
 };
 
 /// How soon everybody has to know that the GPU is gone.
 const DEADLINE: Duration = Duration::from_secs(5);
-
-/// Something that is under way on a thread of its own, and its result.
-struct UnderWay<T>(mpsc::Receiver<T>);
-
-impl<T: Send + 'static> UnderWay<T> {
-    fn start(work: impl FnOnce() -> T + Send + 'static) -> Self {
-        let (send, result) = mpsc::channel();
-        // It is not joined: one that hangs must not keep the case from saying so.
-        thread::spawn(move || send.send(work()));
-        Self(result)
-    }
-
-    /// The result, which has to come within `limit`.
-    fn end(&self, what: &str, limit: Duration) -> Result<T> {
-        self.0.recv_timeout(limit).map_err(|_| anyhow!("{what} has not ended after {limit:?}"))
-    }
-
-    fn is_under_way(&self) -> bool {
-        matches!(self.0.try_recv(), Err(mpsc::TryRecvError::Empty))
-    }
-}
 
 /// What a call that was under way has to end with when the GPU is gone.
 fn ensure_gone<T>(what: &str, called: &Called<T>) -> Result<()> {

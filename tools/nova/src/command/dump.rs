@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
 fn read(target: &Target, opened: &Opened, all: bool, dump: &mut Dump) -> Result<Option<u32>> {
     let value = match opened.bus.read(target.offset, target.width) {
         // A recording has only what was read then.
-        Err(_) if opened.access == Access::Recorded => return Ok(None),
+        Err(_) if matches!(opened.access, Access::Recorded) => return Ok(None),
         result => result?,
     };
     if PriKind::of(value).is_some() && !all {

@@ -3,13 +3,15 @@
 use nova_core::bus::Io;
 use nova_core::chip::Chip;
 use nova_core::driver::Gpu;
+use nova_core::lifecycle::State;
 use nova_core::units::pri::Checked;
 use nova_core::units::timer::{View, time};
+use nova_kernel_client::Device;
 use serde::Serialize;
 
 use super::{Context, list};
 use crate::bench::Bench;
-use crate::device::{Access, Opened, PciId};
+use crate::device::{Access, KernelDevice, Opened, PciId};
 use crate::error::Result;
 use crate::output::{self, SCHEMA_VERSION, hex};
 
@@ -47,7 +49,12 @@ struct Pci {
 /// Identifies the device: by binding the driver, or by a look where that cannot be done.
 pub(super) fn run(cx: &mut Context) -> Result<()> {
     let opened = cx.open()?;
-    let (chip, timer_ns, state) = if opened.access == Access::Full { bind(&opened)? } else { look(&opened)? };
+    let (chip, timer_ns, state) = match &opened.access {
+        Access::Full => bind(&opened)?,
+        Access::Kernel(kernel) => ask(&opened, kernel)?,
+        Access::ReadOnly => look(&opened, "unbound")?,
+        Access::Recorded => look(&opened, "recorded")?,
+    };
     let info = Info {
         schema_version: SCHEMA_VERSION,
         device: opened.spec.to_string(),
@@ -82,12 +89,21 @@ fn bind(opened: &Opened) -> Result<(Chip, Option<u64>, &'static str)> {
     Ok((chip, Some(time), state))
 }
 
+/// Asks the kernel, which has bound its driver.
+fn ask(opened: &Opened, kernel: &KernelDevice) -> Result<(Chip, Option<u64>, &'static str)> {
+    let chip = opened.identify()?;
+    if kernel.call(Device::info)?.state == nova_abi::Info::SUSPENDED {
+        return Ok((chip, None, State::Suspended.name()));
+    }
+    let time = kernel.call(|device| device.time(false))?;
+    Ok((chip, Some(time.gpu_ns), State::Bound.name()))
+}
+
 /// Looks without writing anything.
-fn look(opened: &Opened) -> Result<(Chip, Option<u64>, &'static str)> {
+fn look(opened: &Opened, state: &'static str) -> Result<(Chip, Option<u64>, &'static str)> {
     let chip = opened.identify()?;
     let io = Checked::new(Io::new(&opened.bus), chip.boot0());
     let time = time(io, View::VirtualFunction).ok();
-    let state = if opened.access == Access::Recorded { "recorded" } else { "unbound" };
     Ok((chip, time, state))
 }
 

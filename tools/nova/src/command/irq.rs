@@ -1,13 +1,16 @@
 //! `nova irq`: interrupt sources and how often they came.
 
+use nova_abi::{IrqCounts, IrqSource};
+use nova_core::chip::Family;
 use nova_core::driver::Gpu;
 use nova_core::hal::{Clock as _, Nanos};
 use nova_core::units::intr::{Counts, Source};
+use nova_kernel_client::Device;
 use serde::Serialize;
 
 use super::{Context, watch};
 use crate::bench::Bench;
-use crate::device::Opened;
+use crate::device::{Access, KernelDevice, Opened};
 use crate::error::Result;
 use crate::output::{self, SCHEMA_VERSION};
 
@@ -59,6 +62,9 @@ const PATIENCE: Nanos = Nanos::from_secs(1);
 /// Lists the sources, raises interrupts, or watches the counts.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let opened = cx.open()?;
+    if let Access::Kernel(kernel) = &opened.access {
+        return of_kernel(args, &opened, kernel, cx);
+    }
     opened.need_driver("irq")?;
     let mut bench = Bench::probe(&opened)?;
     if args.watch.watch {
@@ -67,22 +73,67 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             bench.run_for(pause);
             triggered = triggered.saturating_add(trigger(&mut bench, &opened, args.trigger.unwrap_or(0))?);
             let irq = gather(&mut bench, cx.device(), triggered)?;
-            if cx.out.is_table() {
-                cx.out.line(line(&irq));
-                Ok(())
-            } else {
-                cx.out.record(&irq)
-            }
+            record(&irq, cx)
         });
     }
     let triggered = trigger(&mut bench, &opened, args.trigger.unwrap_or(0))?;
     let irq = gather(&mut bench, cx.device(), triggered)?;
     bench.remove()?;
+    show(&irq, cx)
+}
+
+/// The same of a device that the kernel drives, which raises nothing for others.
+fn of_kernel(args: &Args, opened: &Opened, kernel: &KernelDevice, cx: &mut Context) -> Result<()> {
+    if args.trigger.is_some() {
+        return Err(kernel.refuse("raising an interrupt"));
+    }
+    let legacy = matches!(opened.identify()?.family(), Family::Tu102);
+    if !args.watch.watch {
+        let counts = kernel.call(Device::irq_counts)?;
+        return show(&told(&counts, legacy, cx.device()), cx);
+    }
+    args.watch.each(opened.machine.as_ref(), cx, |cx, _, pause| {
+        let until = opened.machine.now().saturating_add(pause.get());
+        while opened.machine.now() < until && opened.machine.end().is_none() {
+            opened.machine.pass(until);
+        }
+        let counts = kernel.call(Device::irq_counts)?;
+        record(&told(&counts, legacy, cx.device()), cx)
+    })
+}
+
+/// What the kernel has counted.
+fn told(counts: &IrqCounts, legacy: bool, device: &str) -> Irq {
+    let alarm = if legacy { Source::PMC_PTIMER } else { Source::ALARM };
+    let count = |source: Source| {
+        let tree = if matches!(source, Source::Pmc(_)) { IrqSource::PMC } else { IrqSource::VECTOR };
+        let mut filled = counts.source.iter().take(counts.sources as usize);
+        let same = |one: &&IrqSource| one.tree == tree && u32::from(one.number) == source.number();
+        filled.find(same).map_or(0, |one| one.count)
+    };
+    let enabled = [alarm, Source::COUNTDOWN, Source::CPU_DOORBELL];
+    let rows = known(legacy).map(|source| row(source, enabled.contains(&source), count(source)));
+    let IrqCounts { served, spurious, unhandled, storms, .. } = *counts;
+    let messages = Messages { served, spurious, unhandled, storms };
+    let sources = rows.collect();
+    Irq { schema_version: SCHEMA_VERSION, device: device.to_owned(), triggered: 0, messages, sources }
+}
+
+fn show(irq: &Irq, cx: &mut Context) -> Result<()> {
     if cx.out.is_table() {
-        print(&irq, cx);
+        print(irq, cx);
         Ok(())
     } else {
-        cx.out.object(&irq)
+        cx.out.object(irq)
+    }
+}
+
+fn record(irq: &Irq, cx: &mut Context) -> Result<()> {
+    if cx.out.is_table() {
+        cx.out.line(line(irq));
+        Ok(())
+    } else {
+        cx.out.record(irq)
     }
 }
 
@@ -149,4 +200,26 @@ fn line(irq: &Irq) -> String {
     format!(
         "triggered {triggered}, messages served {served}, spurious {spurious}, sources masked: unhandled {unhandled}, storming {storms}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_counts_is_shown_by_source() {
+        let mut counts = IrqCounts { served: 9, spurious: 2, missed: 1, sources: 2, ..IrqCounts::NEW };
+        counts.source[0] = IrqSource { tree: IrqSource::VECTOR, number: 129, count: 4 };
+        counts.source[1] = IrqSource { tree: IrqSource::PMC, number: 20, count: 5 };
+        // Not filled in.
+        counts.source[2] = IrqSource { tree: IrqSource::VECTOR, number: 148, count: 77 };
+        let shown = |legacy| {
+            let irq = told(&counts, legacy, "dev:/dev/nova0");
+            assert_eq!((irq.messages.served, irq.messages.spurious, irq.triggered), (9, 2, 0));
+            let rows = irq.sources.into_iter().filter(|row| row.count > 0);
+            rows.map(|row| (row.number, row.enabled, row.count)).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(true), [(20, true, 5), (129, true, 4)]);
+        assert_eq!(shown(false), [(129, true, 4)], "there is no old tree");
+    }
 }

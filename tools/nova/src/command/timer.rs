@@ -1,15 +1,18 @@
 //! `nova timer`: the GPU's time.
 
+use std::time::Duration;
+
 use nova_core::bus::Io;
 use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
 use nova_core::units::pri::Checked;
-use nova_core::units::timer::{self, View};
+use nova_core::units::timer::{self, Fired, View};
+use nova_kernel_client::When;
 use serde::Serialize;
 
 use super::{Context, watch};
 use crate::bench::Bench;
-use crate::device::{Access, Opened};
+use crate::device::{Access, KernelDevice, Opened};
 use crate::error::Result;
 use crate::output::{self, SCHEMA_VERSION};
 
@@ -40,6 +43,9 @@ struct Alarm {
     seen_ns: u64,
     late_ns: u64,
 }
+
+/// How much later than it should an alarm of the kernel's may come.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads the time, watches it, or waits for an alarm.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
@@ -84,11 +90,10 @@ fn watch(args: &Args, opened: &Opened, cx: &mut Context) -> Result<()> {
 }
 
 fn alarm(ahead: Nanos, opened: &Opened, cx: &mut Context) -> Result<()> {
-    opened.need_driver("an alarm")?;
-    let mut bench = Bench::probe(opened)?;
-    let waited = bench.alarm(ahead);
-    bench.remove()?;
-    let (requested_ns, fired) = waited?;
+    let (requested_ns, fired) = match &opened.access {
+        Access::Kernel(kernel) => kernel_alarm(ahead, kernel)?,
+        _ => bench_alarm(ahead, opened)?,
+    };
     let alarm = Alarm {
         schema_version: SCHEMA_VERSION,
         device: opened.spec.to_string(),
@@ -109,23 +114,46 @@ fn alarm(ahead: Nanos, opened: &Opened, cx: &mut Context) -> Result<()> {
     Ok(())
 }
 
+/// Through a driver of our own.
+fn bench_alarm(ahead: Nanos, opened: &Opened) -> Result<(u64, Fired)> {
+    opened.need_driver("an alarm")?;
+    let mut bench = Bench::probe(opened)?;
+    let waited = bench.alarm(ahead);
+    bench.remove()?;
+    waited
+}
+
+/// Through the kernel's.
+fn kernel_alarm(ahead: Nanos, kernel: &KernelDevice) -> Result<(u64, Fired)> {
+    let ahead = Duration::from_nanos(ahead.get());
+    let limit = ahead.saturating_add(PATIENCE);
+    let alarm = kernel.call(|device| device.wait_alarm(When::In(ahead), Some(limit)))?;
+    Ok((alarm.at_ns, Fired { at: alarm.due_ns, seen: alarm.seen_ns }))
+}
+
 /// The time of a device: through the driver, or bare where none can be bound.
 enum Time<'a> {
     Bound(Box<Bench>),
+    Kernel { opened: &'a Opened, kernel: &'a KernelDevice },
     Bare { opened: &'a Opened, boot0: u32 },
 }
 
 impl<'a> Time<'a> {
     fn of(opened: &'a Opened) -> Result<Self> {
-        if opened.access == Access::Full {
-            return Ok(Self::Bound(Box::new(Bench::probe(opened)?)));
-        }
-        Ok(Self::Bare { opened, boot0: opened.identify()?.boot0() })
+        Ok(match &opened.access {
+            Access::Full => Self::Bound(Box::new(Bench::probe(opened)?)),
+            Access::Kernel(kernel) => Self::Kernel { opened, kernel },
+            Access::ReadOnly | Access::Recorded => Self::Bare { opened, boot0: opened.identify()?.boot0() },
+        })
     }
 
     fn read(&mut self, view: View) -> Result<u64> {
         match self {
             Self::Bound(bench) => bench.call(|cx| Gpu::timer(cx).now_through(view)),
+            Self::Kernel { kernel, .. } => {
+                let time = kernel.call(|device| device.time(view == View::Ptimer))?;
+                Ok(time.gpu_ns)
+            }
             Self::Bare { opened, boot0 } => {
                 let io = Checked::new(Io::new(&opened.bus), *boot0);
                 timer::time(io, view).map_err(|error| opened.refine(error))
@@ -136,10 +164,10 @@ impl<'a> Time<'a> {
     fn pass(&self, span: Nanos) {
         match self {
             Self::Bound(bench) => bench.run_for(span),
-            Self::Bare { opened, .. } => {
+            Self::Bare { opened, .. } | Self::Kernel { opened, .. } => {
                 let machine = &opened.machine;
                 let until = machine.now().saturating_add(span.get());
-                while machine.is_real_time() && machine.now() < until {
+                while machine.is_real_time() && machine.now() < until && machine.end().is_none() {
                     machine.pass(until);
                 }
             }

@@ -1,6 +1,7 @@
 //! Devices: what `-d` opens.
 
 mod bus;
+mod dev;
 mod pci;
 mod replay;
 mod sim;
@@ -9,6 +10,7 @@ mod trace_file;
 mod vfio;
 
 pub(crate) use bus::{AnyBus, BusError};
+pub(crate) use dev::KernelDevice;
 pub(crate) use pci::functions;
 pub(crate) use replay::{Cursor, INTERRUPT_MARK, Script};
 pub(crate) use spec::{Spec, address, quoted};
@@ -25,7 +27,7 @@ use crate::error::{Code, Error, Result};
 use crate::host::Machine;
 
 /// What kind of device was opened, and with it what can be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) enum Access {
     /// A driver can be bound to it.
     Full,
@@ -33,6 +35,8 @@ pub(crate) enum Access {
     ReadOnly,
     /// What a trace says its registers read.
     Recorded,
+    /// A real GPU that the kernel drives, and the calls that the kernel takes for it.
+    Kernel(KernelDevice),
 }
 
 /// What is known of a device apart from its registers.
@@ -87,6 +91,7 @@ impl Opened {
             Spec::Sim(sim) => sim::open(spec.clone(), &sim.spec),
             Spec::Replay(path) => replay::open(spec.clone(), path),
             Spec::Pci(address) => pci::open(spec.clone(), *address),
+            Spec::Dev(path) => dev::open(spec.clone(), path),
             Spec::VfioUser(path) => vfio::connect(spec.clone(), path),
             Spec::Vfio { address, no_iommu } => vfio::open(spec.clone(), *address, *no_iommu),
         }
@@ -136,10 +141,11 @@ impl Opened {
     ///
     /// For a device that can only be read.
     pub(crate) fn need_driver(&self, what: &str) -> Result<()> {
-        let why = match self.access {
+        let why = match &self.access {
             Access::Full => return Ok(()),
             Access::ReadOnly => "is opened read-only",
             Access::Recorded => "is a recording",
+            Access::Kernel(kernel) => return Err(kernel.refuse(what)),
         };
         Err(Error::new(
             Code::Refused,

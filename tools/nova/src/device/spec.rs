@@ -1,4 +1,5 @@
-//! Device specs: `sim:ga102`, `replay:FILE`, `pci:0000:01:00.0`, `vfio:0000:01:00.0`, `vfio-user:PATH`.
+//! Device specs: `sim:ga102`, `replay:FILE`, `pci:0000:01:00.0`, `vfio:0000:01:00.0`, `vfio-user:PATH`,
+//! `dev:/dev/nova0`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub(crate) enum Spec {
     Replay(PathBuf),
     /// A real one, as sysfs shows it.
     Pci(Address),
+    /// One that nova's kernel module drives.
+    Dev(PathBuf),
     /// One of another process.
     VfioUser(PathBuf),
     /// A real one that is ours to drive.
@@ -44,6 +47,7 @@ impl fmt::Display for Spec {
             Self::Sim(sim) => write!(f, "sim:{}", sim.text),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
             Self::Pci(address) => write!(f, "pci:{address}"),
+            Self::Dev(path) => write!(f, "dev:{}", path.display()),
             Self::VfioUser(path) => write!(f, "vfio-user:{}", path.display()),
             Self::Vfio { address, no_iommu: false } => write!(f, "vfio:{address}"),
             Self::Vfio { address, no_iommu: true } => write!(f, "vfio:{address},{NO_IOMMU}"),
@@ -86,6 +90,10 @@ impl FromStr for Spec {
             }
             "replay" => Ok(Self::Replay(rest.into())),
             "pci" => address(rest).map(Self::Pci),
+            "dev" if rest.is_empty() => {
+                Err(Error::usage("dev: names no file").next("nova -d dev:/dev/nova0 info"))
+            }
+            "dev" => Ok(Self::Dev(rest.into())),
             "vfio-user" if rest.is_empty() => Err(Error::usage("vfio-user: names no socket")
                 .next("nova sim serve --socket PATH, and nova -d vfio-user:PATH info")),
             "vfio-user" => Ok(Self::VfioUser(rest.into())),
@@ -95,7 +103,7 @@ impl FromStr for Spec {
                     .next(format!("nova -d sim:{text} info")))
             }
             _ => Err(Error::usage(format!(
-                "{text:?} is no device; it starts with sim:, replay:, pci:, vfio: or vfio-user:"
+                "{text:?} is no device; it starts with sim:, replay:, pci:, vfio:, vfio-user: or dev:"
             ))
             .next("nova list")),
         }
@@ -152,6 +160,7 @@ mod tests {
             "vfio:0000:01:00.0",
             "vfio:0000:01:00.0,no-iommu",
             "vfio-user:/run/user/1000/gpu 0:a,b",
+            "dev:/dev/nova0",
         ];
         for text in all {
             assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
@@ -166,7 +175,9 @@ mod tests {
         assert!(message("sim:ga105").contains("nova -d sim:ga1"), "{}", message("sim:ga105"));
         assert!(message("sim:voodoo").ends_with("try: nova list"));
         assert!(message("ga102").contains("sim:ga102"));
-        for bad in ["", "sim:", "replay:", "pci:", "usb:1", "vfio:", "vfio:01:00.0,iommu", "vfio-user:"] {
+        for bad in
+            ["", "sim:", "replay:", "pci:", "usb:1", "vfio:", "vfio:01:00.0,iommu", "vfio-user:", "dev:"]
+        {
             assert!(bad.parse::<Spec>().is_err(), "{bad}");
         }
     }

@@ -37,7 +37,10 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let targets = targets(&exprs, family(&opened))?;
     let mut readings = Vec::new();
     for target in &targets {
-        let value = opened.bus.read(target.offset, target.width)?;
+        let value = opened.bus.read(target.offset, target.width).map_err(|error| match target.entry() {
+            Some(entry) => error.or_next(format!("nova reg show {}", entry.name)),
+            None => error,
+        })?;
         if value == width_mask(target.width) {
             opened.check_alive()?;
         }

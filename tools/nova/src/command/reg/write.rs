@@ -60,7 +60,12 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let assignments = assignments?;
     merge(&assignments, None)?;
     let opened = cx.open()?;
-    if args.write && opened.access != Access::Full {
+    if args.write
+        && let Access::Kernel(kernel) = &opened.access
+    {
+        return Err(kernel.refuse("writing a register"));
+    }
+    if args.write && !matches!(opened.access, Access::Full) {
         return Err(Error::new(Code::Refused, format!("{} cannot be written", opened.spec))
             .next("nova -d sim:ga102 reg write ..."));
     }

@@ -5,6 +5,7 @@ mod stats;
 
 use std::path::PathBuf;
 
+use nova_backends::faults::Fault;
 use nova_core::bus::WINDOW_SIZE;
 use nova_core::hal::Nanos;
 use nova_sim_glue::serve::control::{LONGEST_DELAY_US, Request, Storm};
@@ -73,6 +74,13 @@ enum Order {
     },
     /// Take all error patterns back.
     Unblock,
+    /// Make accesses fail: TEXT is such as `from=17,all-ones` or `nth=3,write,drop`, counted from now.
+    Fault {
+        #[arg(value_name = "TEXT")]
+        text: String,
+    },
+    /// Take all such faults back.
+    ClearFaults,
     /// Make every access of a client longer by SPAN, 60 s at most; 0 ends it.
     Delay {
         #[arg(value_name = "SPAN", value_parser = command::span, allow_hyphen_values = true)]
@@ -144,6 +152,12 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
 impl Order {
     fn request(&self) -> Result<Request> {
         Ok(match *self {
+            Self::Fault { ref text } => {
+                let sense = text.parse::<Fault>();
+                sense.map_err(|error| Error::usage(error.to_string()).next("nova sim ctl fault --help"))?;
+                Request::Fault { text: text.clone() }
+            }
+            Self::ClearFaults => Request::ClearFaults,
             Self::Unplug => Request::Unplug,
             Self::Reconnect => Request::Reconnect,
             Self::Replug => Request::Replug,
@@ -219,6 +233,7 @@ mod tests {
             let values: &[&str] = match name.as_str() {
                 "corrupt-time" => &["3"],
                 "raise" | "storm" => &["148"],
+                "fault" => &["from=17,all-ones"],
                 "block" => &["0x9400", "0x9403"],
                 "delay" => &["500us"],
                 _ => &[],
@@ -230,7 +245,7 @@ mod tests {
             seen.push(request);
         }
         // As many as the protocol has, and one more: freezing and thawing are one request.
-        assert_eq!(seen.len(), 17, "{names:?}");
+        assert_eq!(seen.len(), 19, "{names:?}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use nova_vm_tests::{CASES, Case, Machine as Kind, Outcome};
 pub(super) use self::report::Report;
 use self::report::Row;
 use super::machine::{Boot, Machine};
-use crate::shell;
+use crate::{kernel::Flavour, shell};
 
 /// Runs `selected` on the machines that they need.
 pub(super) fn run(boot: &Boot<'_>, selected: &[&'static Case], report: &mut Report) -> Result<()> {
@@ -34,13 +34,17 @@ pub(super) fn run(boot: &Boot<'_>, selected: &[&'static Case], report: &mut Repo
     Ok(())
 }
 
-/// The cases of that name, or all of them.
-pub(super) fn select(only: &[String]) -> Result<Vec<&'static Case>> {
+/// The cases of that name, or all of them, as far as they run on a kernel of that flavour, or on the stock kernel.
+pub(super) fn select(only: &[String], flavour: Option<Flavour>) -> Result<Vec<&'static Case>> {
     if let Some(unknown) = only.iter().find(|name| Case::find(name).is_none()) {
         bail!("there is no case {unknown}; `--list` names them");
     }
     let is_wanted = |case: &&Case| only.is_empty() || only.iter().any(|name| name == case.name);
-    Ok(CASES.iter().filter(is_wanted).collect())
+    let runs = |case: &&Case| match flavour {
+        Some(flavour) => case.machine.runs_on(flavour.name()),
+        None => !case.machine.needs_own_kernel(),
+    };
+    Ok(CASES.iter().filter(is_wanted).filter(runs).collect())
 }
 
 /// How many cases of a kind of machine may run again because QEMU itself has aborted.
@@ -133,9 +137,12 @@ mod tests {
 
     #[test]
     fn cases_are_selected_by_name() {
-        assert_eq!(select(&[]).unwrap().len(), CASES.len());
-        let two = select(&["unplug".into(), "boot".into()]).unwrap();
+        let all =
+            [None, Some(Flavour::Plain), Some(Flavour::Debug)].map(|flavour| select(&[], flavour).unwrap());
+        assert!(CASES.iter().all(|case| all.iter().flatten().any(|selected| selected.name == case.name)));
+        assert!(all[0].iter().all(|case| !case.machine.needs_own_kernel()));
+        let two = select(&["unplug".into(), "boot".into()], None).unwrap();
         assert_eq!(two.iter().map(|case| case.name).collect::<Vec<_>>(), ["boot", "unplug"]);
-        assert!(select(&["bot".into()]).unwrap_err().to_string().contains("no case bot"));
+        assert!(select(&["bot".into()], None).unwrap_err().to_string().contains("no case bot"));
     }
 }

@@ -45,6 +45,8 @@ pub(in crate::vm) struct Report {
     accel: &'static str,
     /// The name of the package set, see tests/vm/packages.lock.
     packages: String,
+    /// The kernel's release, or the name of our own in the cache.
+    kernel: String,
     machines: Vec<Booted>,
     cases: Vec<Row>,
     /// Cases that were to run and did not.
@@ -54,9 +56,9 @@ pub(in crate::vm) struct Report {
 }
 
 impl Report {
-    pub(in crate::vm) fn new(accel: &'static str, packages: String) -> Self {
+    pub(in crate::vm) fn new(accel: &'static str, packages: String, kernel: String) -> Self {
         let (machines, cases, missing, troubles) = Default::default();
-        Self { schema_version: SCHEMA, accel, packages, machines, cases, missing, troubles }
+        Self { schema_version: SCHEMA, accel, packages, kernel, machines, cases, missing, troubles }
     }
 
     pub(super) fn add(&mut self, case: &'static Case, outcome: Outcome) -> &Row {
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_report_without_failures_passes() {
-        let mut report = Report::new("tcg", "k".into());
+        let mut report = Report::new("tcg", "k".into(), "7.3".into());
         let line = report.add(&CASES[0], outcome(true)).line();
         assert_eq!(line, "boot ok (1.2 s) 5 of 5");
         report.close(&[&CASES[0]]);
@@ -170,7 +172,7 @@ mod tests {
 
     #[test]
     fn failed_missing_and_other_troubles_are_all_named() {
-        let mut report = Report::new("tcg", "k".into());
+        let mut report = Report::new("tcg", "k".into(), "7.3".into());
         let line = report.add(&CASES[0], outcome(false)).line();
         assert_eq!(line, "boot FAILED (1.2 s) lost; it");
         report.trouble("QEMU ended with signal 6".into());

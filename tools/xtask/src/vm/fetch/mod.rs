@@ -3,8 +3,6 @@
 //! The versions are those of the lock file. When Debian has replaced one by a newer point
 //! release, the newest of all is taken and said; nothing is fetched when the cache has it.
 
-mod lock;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,10 +11,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use self::lock::Lock;
 use crate::{
     apt::{self, Apt},
     cache,
+    lock::{self, Lock},
     shell::{self, Shell},
     workspace,
 };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use nova_vm_tests::MODULE_LIST;
+use nova_vm_tests::{FLAVOUR_FILE, MODULE_LIST};
 
 use self::{
     cpio::{Archive, Entry},
@@ -69,8 +69,21 @@ impl Programs {
     }
 }
 
-/// Writes the initramfs to `path`.
-pub(super) fn initramfs(tools: &Tools, programs: &Programs, path: &Path) -> Result<()> {
+/// What comes with a kernel of nova's own: it has no modules but these, which the cases load.
+#[derive(Debug)]
+pub(super) struct Own<'m> {
+    pub(super) flavour: &'static str,
+    /// As files of this machine.
+    pub(super) modules: &'m [PathBuf],
+}
+
+/// Writes the initramfs to `path`, for the stock kernel or for one of nova's own.
+pub(super) fn initramfs(
+    tools: &Tools,
+    programs: &Programs,
+    own: Option<&Own<'_>>,
+    path: &Path,
+) -> Result<()> {
     let mut archive = Archive::default();
     archive.add("/dev/console", Entry::Device(5, 1));
     for (place, file) in
@@ -78,11 +91,24 @@ pub(super) fn initramfs(tools: &Tools, programs: &Programs, path: &Path) -> Resu
     {
         archive.add(place, Entry::File(&read(&file)?, true));
     }
-    for applet in ["sh", "ls", "cat", "dmesg", "lspci", "mount", "ps", "poweroff"] {
+    for applet in ["sh", "ls", "cat", "dmesg", "lspci", "mount", "ps", "poweroff", "insmod", "rmmod"] {
         archive.add(&format!("/bin/{applet}"), Entry::Link("busybox"));
     }
-    add_modules(tools, &mut archive)?;
+    match own {
+        Some(own) => add_own_modules(own, &mut archive)?,
+        None => add_modules(tools, &mut archive)?,
+    }
     fs::write(path, archive.finish()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn add_own_modules(own: &Own<'_>, archive: &mut Archive) -> Result<()> {
+    for module in own.modules {
+        let name = module.file_name().context("a module without a name")?.to_string_lossy().into_owned();
+        archive.add(&format!("/lib/modules/{name}"), Entry::File(&read(module)?, false));
+    }
+    archive.add(FLAVOUR_FILE, Entry::File(own.flavour.as_bytes(), false));
+    archive.add(MODULE_LIST, Entry::File(&[], false));
+    Ok(())
 }
 
 fn add_modules(tools: &Tools, archive: &mut Archive) -> Result<()> {

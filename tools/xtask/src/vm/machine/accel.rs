@@ -45,7 +45,7 @@ pub(in crate::vm) fn probe(boot: &Boot<'_>) -> Result<Accel> {
 }
 
 fn note(boot: &Boot<'_>) -> Result<PathBuf> {
-    Ok(cache::root()?.join("vm").join(format!("kvm-{}", boot.tools.key())))
+    Ok(cache::root()?.join("vm").join(format!("kvm-{}-{}", boot.tools.key(), boot.kernel)))
 }
 
 /// What names the running kernel of this machine until it is started anew.

@@ -32,7 +32,11 @@ pub(super) struct Device {
 pub(super) fn devices(kind: Kind, sockets: &Path) -> Vec<Device> {
     let models = match kind {
         Kind::Bench => vec![("edu0", Model::Own("edu")), ("test0", Model::Own("pci-testdev"))],
-        Kind::Gpus => CHIPS.map(|chip| (chip, Model::VfioUser(sockets.join(chip)))).to_vec(),
+        Kind::Gpus | Kind::Kernel | Kind::Iommufd => {
+            CHIPS.map(|chip| (chip, Model::VfioUser(sockets.join(chip)))).to_vec()
+        }
+        Kind::NoIommu => vec![(CHIPS[0], Model::VfioUser(sockets.join(CHIPS[0])))],
+        Kind::Canary => vec![],
     };
     let device = |(index, (name, model))| Device { name, model, slot: FIRST_SLOT + index };
     models.into_iter().enumerate().map(device).collect()
@@ -80,7 +84,7 @@ mod tests {
 
     #[test]
     fn every_device_has_a_port_of_its_own() {
-        for kind in [Kind::Bench, Kind::Gpus] {
+        for kind in [Kind::Bench, Kind::Gpus, Kind::Kernel, Kind::NoIommu] {
             let devices = devices(kind, Path::new("/run"));
             let mut addresses: Vec<_> = devices.iter().map(Device::port_address).collect();
             assert_eq!(addresses[0], "0000:00:04.0");

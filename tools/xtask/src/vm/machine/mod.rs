@@ -67,6 +67,11 @@ type Servers = BTreeMap<String, Server>;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Boot<'b> {
     pub(super) tools: &'b Tools,
+    /// The kernel, and a name that no other has.
+    pub(super) image: &'b Path,
+    pub(super) kernel: &'b str,
+    /// What that kernel gets on its command line besides what every guest gets.
+    pub(super) words: &'b [&'b str],
     pub(super) initramfs: &'b Path,
     pub(super) accel: Accel,
     /// The file for the guest's console.
@@ -105,7 +110,7 @@ impl Machine {
         let sockets = tempfile::Builder::new().prefix("nova-vm-").tempdir()?;
         let devices = device::devices(kind, sockets.path());
         let servers = start_servers(boot, &devices)?;
-        let mut qemu = qemu::command(boot, &devices, sockets.path(), Console::Log)?
+        let mut qemu = qemu::command(boot, kind, &devices, sockets.path(), Console::Log)?
             .spawn()
             .context("cannot start QEMU")?;
         match connect(&mut qemu, boot, sockets.path()) {
@@ -154,10 +159,7 @@ impl Machine {
             }
         };
         let splats = self.new_splats()?;
-        if !splats.is_empty() {
-            outcome.passed = false;
-            outcome.failure = format!("the guest's kernel said: {}; {}", splats.join("; "), outcome.failure);
-        }
+        judge(case, &mut outcome, &splats);
         Ok(outcome)
     }
 
@@ -230,7 +232,7 @@ pub(super) fn shell(boot: &Boot<'_>, kind: Kind) -> Result<()> {
     let sockets = tempfile::Builder::new().prefix("nova-vm-").tempdir()?;
     let devices = device::devices(kind, sockets.path());
     let _servers = start_servers(boot, &devices)?;
-    let mut command = qemu::command(boot, &devices, sockets.path(), Console::Terminal)?;
+    let mut command = qemu::command(boot, kind, &devices, sockets.path(), Console::Terminal)?;
     let status = command.status().context("cannot start QEMU")?;
     if status.success() { Ok(()) } else { bail!("QEMU ended with {status}") }
 }
@@ -262,6 +264,23 @@ fn connect(qemu: &mut Child, boot: &Boot<'_>, sockets: &Path) -> Result<(Qmp, Li
         Some(other) => bail!("the guest said {other:?} before it was ready"),
         None => bail!("it was not ready within {} s", boot.ready_limit.as_secs()),
     }
+}
+
+/// Fails the case if the kernel reported something, or did not report what it had to.
+fn judge(case: &Case, outcome: &mut Outcome, splats: &[String]) {
+    let trouble = match case.report {
+        None if splats.is_empty() => return,
+        None => format!("the guest's kernel said: {}", splats.join("; ")),
+        Some(wanted) => {
+            if let Some(found) = splats.iter().find(|splat| splat.contains(wanted)) {
+                outcome.detail = [found.as_str(), outcome.detail.as_str()].join(" ");
+                return;
+            }
+            format!("the guest's kernel did not report '{wanted}', but: {}", splats.join("; "))
+        }
+    };
+    outcome.passed = false;
+    outcome.failure = format!("{trouble}; {}", outcome.failure);
 }
 
 /// The next message, or `None` at `deadline`. An error as soon as the machine cannot send one any more.

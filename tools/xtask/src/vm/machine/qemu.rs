@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use nova_vm_tests::SHELL_WORD;
+use nova_vm_tests::{Machine as Kind, SHELL_WORD};
 
 use super::{Accel, Boot, device::Device};
 
@@ -26,6 +26,7 @@ pub(super) enum Console {
 /// The command that starts the machine; its sockets are in `sockets`, its log in `boot.log`.
 pub(super) fn command(
     boot: &Boot<'_>,
+    kind: Kind,
     devices: &[Device],
     sockets: &Path,
     console: Console,
@@ -39,12 +40,12 @@ pub(super) fn command(
         .args(processor(boot.accel))
         // Hot-plug by the ports themselves, as on a real machine, and not by ACPI.
         .args(["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"])
-        .args(["-device", "intel-iommu,intremap=on,caching-mode=on"])
+        .args(iommu(kind))
         .arg("-kernel")
-        .arg(boot.tools.vmlinuz())
+        .arg(boot.image)
         .arg("-initrd")
         .arg(boot.initramfs)
-        .args(["-append", &kernel_command_line(console)])
+        .args(["-append", &kernel_command_line(boot, console)])
         .arg("-qmp")
         .arg(socket("unix:", &sockets.join("qmp"), ",server=on,wait=off"));
     for device in devices {
@@ -84,6 +85,14 @@ fn socket(before: &str, path: &Path, after: &str) -> String {
     format!("{before}{}{after}", path.display().to_string().replace(',', ",,"))
 }
 
+/// The machine's IOMMU, of those machines that have one.
+fn iommu(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::NoIommu => &[],
+        _ => &["-device", "intel-iommu,intremap=on,caching-mode=on"],
+    }
+}
+
 fn processor(accel: Accel) -> [&'static str; 4] {
     match accel {
         // Five-level paging costs time under emulation and gains nothing.
@@ -96,7 +105,7 @@ fn processor(accel: Accel) -> [&'static str; 4] {
     }
 }
 
-fn kernel_command_line(console: Console) -> String {
+fn kernel_command_line(boot: &Boot<'_>, console: Console) -> String {
     let mut words = vec![
         "console=ttyS0",
         "intel_iommu=on",
@@ -110,6 +119,7 @@ fn kernel_command_line(console: Console) -> String {
         "no_timer_check",
         "random.trust_cpu=on",
     ];
+    words.extend(boot.words);
     if console == Console::Terminal {
         words.push(SHELL_WORD);
         words.push("quiet");

@@ -1,4 +1,4 @@
-//! The list of packages that the bench was tested with: `tests/vm/packages.lock`.
+//! A list of Debian packages with the versions that something was tested with, such as `tests/vm/packages.lock`.
 
 use std::fmt::Write as _;
 
@@ -13,28 +13,28 @@ const HEAD: &str = "\
 
 /// One Debian package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Package {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) sha256: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) sha256: String,
 }
 
 impl Package {
     /// `name=version`, as apt takes it.
-    pub(super) fn pin(&self) -> String {
+    pub(crate) fn pin(&self) -> String {
         format!("{}={}", self.name, self.version)
     }
 }
 
 /// A complete set of packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     packages: Vec<Package>,
 }
 
 impl Lock {
     /// The packages in any order; an error if one is there twice.
-    pub(super) fn new(mut packages: Vec<Package>) -> Result<Self> {
+    pub(crate) fn new(mut packages: Vec<Package>) -> Result<Self> {
         packages.sort();
         if let Some(pair) = packages.windows(2).find(|pair| pair[0].name == pair[1].name) {
             bail!("{} is there twice", pair[0].name);
@@ -43,7 +43,7 @@ impl Lock {
     }
 
     /// Reads the lock file.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         let packages =
             lines.map(|(index, line)| package(line).with_context(|| format!("line {}", index + 1)));
@@ -51,7 +51,7 @@ impl Lock {
     }
 
     /// The text of the lock file.
-    pub(super) fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut text = HEAD.to_owned();
         for Package { name, version, sha256 } in &self.packages {
             // Writing into a String cannot fail.
@@ -60,16 +60,16 @@ impl Lock {
         text
     }
 
-    pub(super) fn packages(&self) -> &[Package] {
+    pub(crate) fn packages(&self) -> &[Package] {
         &self.packages
     }
 
-    pub(super) fn pins(&self) -> Vec<String> {
+    pub(crate) fn pins(&self) -> Vec<String> {
         self.packages.iter().map(Package::pin).collect()
     }
 
     /// The name of the cache entry: the same for the same contents, and for nothing else.
-    pub(super) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let mut hash = Sha256::new();
         for Package { name, version, sha256 } in &self.packages {
             hash.update(format!("{name} {version} {sha256}\n"));
@@ -81,7 +81,7 @@ impl Lock {
     }
 
     /// What `newer` has otherwise, one line per package.
-    pub(super) fn changes(&self, newer: &Self) -> Vec<String> {
+    pub(crate) fn changes(&self, newer: &Self) -> Vec<String> {
         let version = |lock: &Self, name: &str| {
             lock.packages.iter().find(|package| package.name == name).map(|package| package.version.clone())
         };
@@ -109,7 +109,7 @@ fn package(line: &str) -> Result<Package> {
 }
 
 /// The packages in the paragraphs of `apt-cache show`.
-pub(super) fn shown(text: &str) -> Vec<Package> {
+pub(crate) fn shown(text: &str) -> Vec<Package> {
     let field = |paragraph: &str, name: &str| {
         let value = paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))?;
         Some(value.trim().to_owned())

@@ -1,0 +1,76 @@
+//! Sleep and waking, as the kernel tests it: everything but the last step.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use nova_kernel_client::{Device, When};
+use nova_vm_tests::CHIPS;
+
+use super::files::{load, use_it};
+use crate::{
+    kernel::{Gpu, LONG, Module},
+    under_way::UnderWay,
+};
+
+/// Rounds of sleep.
+const ROUNDS: u32 = 5;
+
+pub(in crate::cases) fn suspend() -> Result<()> {
+    fs::write("/sys/power/pm_test", "devices").context("this kernel has no pm_test (CONFIG_PM_DEBUG)")?;
+    // How long it stays asleep, in seconds; five if this kernel does not let us say.
+    let _ = fs::write("/sys/module/suspend/parameters/pm_test_delay", "1");
+    let module = Module::load()?;
+    let mut held = Vec::new();
+    for chip in CHIPS {
+        let gpu = Gpu::of(chip)?;
+        let device = use_it(&gpu)?;
+        load(&device)?;
+        held.push((gpu, device));
+    }
+    let mut asleep = Duration::ZERO;
+    for round in 0..ROUNDS {
+        asleep += sleep_once(&held).with_context(|| format!("round {round}"))?;
+    }
+    fs::write("/sys/power/pm_test", "none")?;
+    drop(held);
+    module.unload()?;
+    println!(
+        "{ROUNDS} rounds on {} GPUs with open files, work and alarms, {} s in all",
+        CHIPS.len(),
+        asleep.as_secs()
+    );
+    Ok(())
+}
+
+/// One that is due meanwhile, and one that is due after it, of each GPU; sleep; both have to fire, and everything works.
+fn sleep_once(held: &[(Gpu, Device)]) -> Result<Duration> {
+    let mut waits = Vec::new();
+    let mut before = Vec::new();
+    for (gpu, device) in held {
+        before.push(device.time(false)?.gpu_ns);
+        for ahead in [200, 20_000] {
+            let (_, file) = gpu.open()?;
+            let when = When::In(Duration::from_millis(ahead));
+            waits.push((gpu.chip, UnderWay::start(move || file.wait_alarm(when, Some(2 * LONG)))));
+        }
+    }
+    let started = Instant::now();
+    fs::write("/sys/power/state", "freeze").context("the kernel does not go to sleep")?;
+    let took = started.elapsed();
+    ensure!(took > Duration::from_millis(500), "the kernel was asleep for {took:?} only");
+    for ((gpu, device), before) in held.iter().zip(before) {
+        let now = device.time(false).with_context(|| format!("{} after sleep", gpu.chip))?.gpu_ns;
+        ensure!(now > before, "the time of {} went from {before} to {now}", gpu.chip);
+        let served = device.irq_counts()?.served;
+        device.wait_alarm(When::In(Duration::from_millis(1)), Some(LONG)).with_context(|| gpu.chip)?;
+        ensure!(device.irq_counts()?.served > served, "{} does not interrupt after sleep", gpu.chip);
+    }
+    for (chip, wait) in waits {
+        let alarm = wait.end("an alarm over sleep", 2 * LONG)?.with_context(|| chip)?;
+        ensure!(alarm.seen_ns >= alarm.due_ns, "{chip}: an early alarm: {alarm:?}");
+    }
+    Ok(took)
+}

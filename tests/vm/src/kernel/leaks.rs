@@ -1,0 +1,87 @@
+//! What the kernel counts, before and after many rounds of something.
+
+use std::{collections::BTreeMap, fs, thread, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+
+use super::debugfs;
+
+/// Objects in use, by cache.
+#[derive(Debug)]
+pub(crate) struct Count(BTreeMap<String, u64>);
+
+impl Count {
+    /// The counts now.
+    pub(crate) fn now() -> Result<Self> {
+        // What is freed after a grace period is still counted before.
+        thread::sleep(Duration::from_millis(500));
+        let text = fs::read_to_string("/proc/slabinfo").context("no /proc/slabinfo")?;
+        let caches: BTreeMap<_, _> = text.lines().filter_map(cache).collect();
+        ensure!(caches.len() > 10, "/proc/slabinfo has no caches");
+        Ok(Self(caches))
+    }
+
+    /// Fails if a cache has grown by an object per round or more: each round has left one. Gives the largest growth.
+    pub(crate) fn ensure_no_growth_since(&self, before: &Self, rounds: u32) -> Result<String> {
+        let grown = |(name, now): (&String, &u64)| {
+            let was = before.0.get(name).copied().unwrap_or(0);
+            (now.saturating_sub(was), name.clone())
+        };
+        let (most, cache) = self.0.iter().map(grown).max().unwrap_or_default();
+        ensure!(
+            most < u64::from(rounds),
+            "after {rounds} rounds the cache {cache} has {most} objects more: at least one is left by each"
+        );
+        Ok(format!("{cache} +{most}"))
+    }
+}
+
+/// A line of /proc/slabinfo, if it is one of a cache.
+fn cache(line: &str) -> Option<(String, u64)> {
+    let mut words = line.split_whitespace();
+    let name = words.next()?;
+    let active = words.next()?.parse().ok()?;
+    (!name.starts_with('#')).then(|| (name.to_owned(), active))
+}
+
+/// Has the kernel look for memory that nobody refers to, where it can; fails if it finds some.
+pub(crate) fn scan_for_leaks() -> Result<&'static str> {
+    let file = debugfs()?.join("kmemleak");
+    if !file.exists() {
+        return Ok("no kmemleak in this kernel");
+    }
+    // What was just allocated is reported by the second look only.
+    for _ in 0..2 {
+        fs::write(&file, "scan").context("kmemleak does not scan")?;
+        thread::sleep(Duration::from_millis(200));
+    }
+    let found = fs::read_to_string(&file)?;
+    let ours = found.contains("nova");
+    fs::write(&file, "clear")?;
+    ensure!(!ours, "kmemleak has found:\n{found}");
+    Ok("kmemleak finds nothing of nova's")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(objects: u64) -> Count {
+        Count([("kmalloc-64".to_owned(), objects), ("inode_cache".to_owned(), 5)].into())
+    }
+
+    #[test]
+    fn one_object_per_round_is_a_leak() {
+        assert_eq!(of(199).ensure_no_growth_since(&of(100), 100).unwrap(), "kmalloc-64 +99");
+        assert!(of(200).ensure_no_growth_since(&of(100), 100).is_err());
+        assert!(of(100).ensure_no_growth_since(&of(200), 1).is_ok());
+    }
+
+    #[test]
+    fn a_line_of_slabinfo() {
+        let line = "kmalloc-64          2150   2368     64   64    1 : tunables    0    0    0 : slabdata     37     37      0";
+        assert_eq!(cache(line), Some(("kmalloc-64".to_owned(), 2150)));
+        assert_eq!(cache("# name            <active_objs> <num_objs>"), None);
+        assert_eq!(cache("slabinfo - version: 2.1"), None);
+    }
+}
