@@ -13,6 +13,7 @@ use nova_abi::{Alarm, Call, Debug, Info, IrqCounts, ReadReg, Time, WaitIrq};
 use nova_backends::conformance::bus::{STORAGE, WORDS};
 use nova_core::{
     bus::{Bus as _, Offset, Pure, WINDOW_SIZE},
+    chip::Family,
     regs,
 };
 use nova_kernel_client::{Device, Kind, When};
@@ -120,7 +121,10 @@ fn registers(device: &Device) -> Result<u32> {
     }
     device.read(WINDOW_SIZE - 4)?;
     let mut refused = 0;
-    for found in regs::all().filter(|found| found.entry.pure == Pure::No && found.entry.width == 4) {
+    let has_effect = |found: &regs::Found| {
+        found.entry.pure == Pure::No && found.entry.width == 4 && found.families().contains(Family::Ga102)
+    };
+    for found in regs::all().filter(has_effect) {
         let error = device.read(found.offset()).err();
         let error = error.with_context(|| format!("{found} was read, and that has an effect"))?;
         ensure!(error.errno() == Some(Errno::ACCESS), "{found}: {error}");
