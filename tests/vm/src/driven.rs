@@ -48,7 +48,8 @@ pub(crate) fn open(chip: &str) -> Result<(Function, Arc<dyn Device>)> {
     open_with(chip, &kernel::Options::default())
 }
 
-fn open_with(chip: &str, options: &kernel::Options) -> Result<(Function, Arc<dyn Device>)> {
+/// The same, by the interface of the kernel that `options` says.
+pub(crate) fn open_with(chip: &str, options: &kernel::Options) -> Result<(Function, Arc<dyn Device>)> {
     let function = Function::of(chip)?;
     function.bind_vfio()?;
     let device = kernel::open(function.address().parse()?, options)?;

@@ -254,7 +254,12 @@ pub const CASES: &[Case] = &[
         120,
         "nova through iommufd and the device's own node, on a kernel that has them",
     ),
-    plain(Machine::NoIommu, "gpu_noiommu", 120, "nova without an IOMMU, where the user has allowed that"),
+    plain(
+        Machine::NoIommu,
+        "gpu_noiommu",
+        120,
+        "without an IOMMU: refused by every interface, with consent registers and no memory",
+    ),
 ];
 
 #[cfg(test)]

@@ -85,7 +85,14 @@ fn open_file(address: Address, options: &Options) -> Result<(OwnedFd, Iommu), Er
         return Err(Error::NoFunction { address: name });
     }
     check_driver(&folder, &name)?;
-    let cdev = cdev(&folder, &options.dev);
+    let mut cdev = cdev(&folder, &options.dev);
+    if cdev.as_deref().is_some_and(is_without_iommu) {
+        if !options.no_iommu {
+            return Err(Error::NoIommu { address: name });
+        }
+        // iommufd would take memory for such a device, and hand out addresses that nothing translates.
+        cdev = None;
+    }
     match (options.interface, cdev) {
         (Interface::Any, Some(path)) if options.dev.join("iommu").exists() => {
             by_iommufd(&path, options).or_else(|error| match error {
@@ -117,6 +124,11 @@ fn check_driver(folder: &Path, name: &str) -> Result<(), Error> {
 fn cdev(folder: &Path, dev: &Path) -> Option<PathBuf> {
     let entry = fs::read_dir(folder.join("vfio-dev")).ok()?.flatten().next()?;
     Some(dev.join("vfio/devices").join(entry.file_name())).filter(|path| path.exists())
+}
+
+/// Whether the kernel has made that file for a device without an IOMMU, which it tells by the name only.
+fn is_without_iommu(cdev: &Path) -> bool {
+    cdev.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"noiommu-"))
 }
 
 fn by_iommufd(path: &Path, options: &Options) -> Result<(OwnedFd, Iommu), Error> {

@@ -10,8 +10,8 @@ use nova_vfio_glue::{
 };
 use nova_vm_tests::CHIPS;
 
-use super::dma;
-use crate::driven::Driven;
+use super::{conform, dma};
+use crate::driven::{Driven, open_with};
 
 /// Where a user allows devices without an IOMMU.
 const UNSAFE_MODE: &str = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
@@ -28,7 +28,7 @@ pub(super) fn iommufd() -> Result<()> {
     dma::dma()
 }
 
-/// Refused unless the caller insists; then without memory, and with interrupts.
+/// Refused unless the caller insists; then it has registers, and no memory: nova's driver, which needs that, says so.
 pub(super) fn no_iommu() -> Result<()> {
     let chip = CHIPS[0];
     fs::write(UNSAFE_MODE, "Y").with_context(|| format!("cannot write {UNSAFE_MODE}"))?;
@@ -43,8 +43,18 @@ pub(super) fn no_iommu() -> Result<()> {
         ensure!(by_no_iommu, "{chip} was refused by {interface:?} with another error: {error:#}");
     }
     let options = Options { no_iommu: true, ..Options::default() };
-    drive(chip, &options)?;
-    println!("refused without consent, an alarm by interrupt with it");
+    let (_, device) = open_with(chip, &options)?;
+    conform::on(chip, device)?;
+    let driven = Driven::open_with(chip, &Runtime::start(1)?, &options)?;
+    let Err(error) = driven.probe() else { bail!("the driver is bound, though it cannot have memory") };
+    let text = format!("{error:#}");
+    ensure!(
+        text.contains("DMA memory without an IOMMU"),
+        "the driver was not bound for another reason: {text}"
+    );
+    driven.ensure_released()?;
+    driven.close();
+    println!("refused without consent; with it: {text}");
     Ok(())
 }
 

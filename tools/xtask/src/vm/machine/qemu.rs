@@ -115,6 +115,8 @@ fn kernel_command_line(boot: &Boot<'_>, console: Console) -> String {
         // The emulated processor is slow, and what it would wait for does not exist.
         "tsc=reliable",
         "random.trust_cpu=on",
+        // On a starved host the check of the timer fails, and the kernel panics.
+        "no_timer_check",
     ];
     words.extend(boot.words);
     if console == Console::Terminal {
