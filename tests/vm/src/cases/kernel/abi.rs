@@ -10,43 +10,21 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use nova_abi::{Alarm, Call, Debug, Info, IrqCounts, ReadReg, Time, WaitIrq};
-use nova_backends::conformance::bus::{STORAGE, WORDS};
 use nova_core::{
-    bus::{Bus as _, Offset, Pure, WINDOW_SIZE},
+    bus::{Pure, WINDOW_SIZE},
     chip::Family,
     regs,
 };
 use nova_kernel_client::{Device, Kind, When};
-use nova_vfio_glue::bus::MessageBus;
-use nova_vfio_glue::device::{change_command, command};
 use rustix::{
     io::Errno,
     process::{Pid, Signal, kill_process},
 };
 
 use crate::{
-    driven,
     kernel::{Gpu, LONG, Module, until},
     under_way::UnderWay,
 };
-
-/// What [`store_scratch`] puts at an offset of the scratch words.
-pub(super) fn stored(offset: u32) -> u32 {
-    offset.wrapping_mul(0x9e37_79b9) ^ 0x600d_cafe
-}
-
-/// Fills the scratch words, through VFIO, and gives the device back.
-pub(super) fn store_scratch(gpu: &Gpu) -> Result<()> {
-    let (_, device) = driven::open(gpu.chip)?;
-    change_command(device.as_ref(), 0, command::MEMORY)?;
-    let bus = MessageBus::new(device)?;
-    for offset in (0..WORDS).map(|index| STORAGE + 4 * index) {
-        let place = Offset::new(offset).map_err(|_| anyhow::anyhow!("no offset {offset:#x}"))?;
-        bus.write32(place, stored(offset)).map_err(|kind| anyhow::anyhow!("{kind}"))?;
-    }
-    drop(bus);
-    gpu.function.unbind()
-}
 
 pub(in crate::cases) fn abi() -> Result<()> {
     let module = Module::load()?;
@@ -122,7 +100,11 @@ fn registers(device: &Device) -> Result<u32> {
     device.read(WINDOW_SIZE - 4)?;
     let mut refused = 0;
     let has_effect = |found: &regs::Found| {
-        found.entry.pure == Pure::No && found.entry.width == 4 && found.families().contains(Family::Ga102)
+        let entry = found.entry;
+        entry.pure == Pure::No
+            && entry.access.readable()
+            && entry.width == 4
+            && found.families().contains(Family::Ga102)
     };
     for found in regs::all().filter(has_effect) {
         let error = device.read(found.offset()).err();
