@@ -39,9 +39,10 @@ fn same(simulated: &str, real: &str) -> Result<u64> {
         &["timer", "--alarm", "1ms"],
         &["reg", "read", "NV_PMC_BOOT_0"],
         &["reg", "read", "NV_PMC_BOOT_42.ARCHITECTURE", "NV_PMC_BOOT_0"],
-        &["dump", "NV_PMC_BOOT_*"],
+        &["--format", "json", "dump", "NV_PMC_BOOT_*"],
     ] {
         let (expected, printed) = (nova(simulated, words)?, nova(real, words)?);
+        let expected = expected.replace(simulated, real);
         compare(&without_times(&expected), &without_times(&printed)).with_context(|| words.join(" "))?;
     }
     let watched = nova(real, &["timer", "--watch", "--count", "3", "--interval", "5ms"])?;
