@@ -202,7 +202,6 @@ pub const CASES: &[Case] = &[
         120,
         "unbind while files are open and calls wait: all end with ENODEV, for ever; bound again",
     ),
-    kernel("kernel_removed", 120, "the same by `remove` of sysfs, found again by `rescan`"),
     kernel("kernel_unplug", 120, "orderly unplug in the same state, and back"),
     kernel("kernel_surprise_wait", 120, "a GPU falls off the bus while calls wait and others go on"),
     kernel("kernel_surprise_irq", 120, "the same in a storm of interrupts"),

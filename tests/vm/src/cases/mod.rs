@@ -56,7 +56,6 @@ const RUNS: &[(&str, Run)] = &[
     ("kernel_irq", kernel::basic::irq),
     ("kernel_buses", kernel::basic::buses),
     ("kernel_unbind", kernel::files::unbind),
-    ("kernel_removed", kernel::files::removed),
     ("kernel_unplug", kernel::files::unplug),
     ("kernel_surprise_wait", kernel::gone::wait),
     ("kernel_surprise_irq", kernel::gone::irq),

@@ -1,11 +1,10 @@
 //! Open files and calls that wait, across the end of the device.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nova_abi::Debug;
 use nova_kernel_client::{Device, When};
-use nova_vm_tests::CHIPS;
 
 use crate::{
     control::Control,
@@ -55,29 +54,6 @@ pub(in crate::cases) fn unbind() -> Result<()> {
         slowest.as_millis(),
         latest.as_millis()
     );
-    Ok(())
-}
-
-/// As `remove` and `rescan` of sysfs have it, which is an orderly unplug without the slot.
-pub(in crate::cases) fn removed() -> Result<()> {
-    let module = Module::load()?;
-    let mut latest = Duration::ZERO;
-    for chip in CHIPS {
-        let gpu = Gpu::of(chip)?;
-        let held = Held::of(&gpu)?;
-        load(held.idle())?;
-        fs::write(gpu.function.folder().join("remove"), "1").with_context(|| format!("removing {chip}"))?;
-        let (took, old) = held.ensure_all_end()?;
-        latest = latest.max(took);
-        ensure!(Function::behind(chip)?.is_none(), "{chip} is still there");
-        fs::write("/sys/bus/pci/rescan", "1")?;
-        Function::wait(chip, true)?.context("nothing found again")?;
-        let new = use_it(&Gpu::of(chip)?).with_context(|| format!("{chip} found again"))?;
-        ensure_gone("a call on a file of the device before", &old.time(false))?;
-        drop((old, new));
-    }
-    module.unload()?;
-    println!("{} GPUs; the last waiter knew {} ms after its GPU had gone", CHIPS.len(), latest.as_millis());
     Ok(())
 }
 
