@@ -240,7 +240,7 @@ pub(in crate::cases) fn buses() -> Result<()> {
 /// Has the server answer for some of the scratch words, and reads all of them through sysfs.
 fn store(gpu: &Gpu, control: &mut Control) -> Result<Vec<u32>> {
     let value = |offset: u32| offset.wrapping_mul(0x9e37_79b9) ^ 0x600d_cafe;
-    let answered = |offset: &u32| offset % 32 == 0;
+    let answered = |offset: &u32| offset.is_multiple_of(32);
     let offsets = || (0..suite::WORDS).map(|index| suite::STORAGE + 4 * index);
     for offset in offsets().filter(answered) {
         control.ask(&format!("ctl fault reg={offset:#x},read,value={:#x}", value(offset)), gpu.chip)?;
