@@ -51,7 +51,7 @@ fn sleep_once(held: &[(Gpu, Device)]) -> Result<Duration> {
     let mut before = Vec::new();
     for (gpu, device) in held {
         before.push(device.time(false)?.gpu_ns);
-        for ahead in [200, 20_000] {
+        for ahead in [200, 6_000] {
             let (_, file) = gpu.open()?;
             let when = When::In(Duration::from_millis(ahead));
             waits.push((gpu.chip, UnderWay::start(move || file.wait_alarm(when, Some(2 * LONG)))));
