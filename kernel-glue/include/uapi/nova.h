@@ -24,7 +24,8 @@
  *   EIO     the device answered something that cannot be right
  * Errors of calls that wait
  *   ETIMEDOUT  it did not happen within timeout_ns
- *   EINTR      a signal came first; the struct is updated so that the same call again goes on where this one ended
+ *   EINTR      a signal came first; the struct is updated so that the same call again goes on where this one ended. After a
+ *              signal without a handler, or whose handler has SA_RESTART, the kernel makes that call by itself
  * O_NONBLOCK makes no difference: timeout_ns of 0 looks and does not wait.
  *
  * poll() gives POLLIN | POLLRDNORM when an interrupt was served since the file was opened or since its last NOVA_WAIT_IRQ.

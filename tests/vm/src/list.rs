@@ -217,7 +217,7 @@ pub const CASES: &[Case] = &[
         "probe with its first, second and so on access failing: it fails in good order or copes",
     ),
     kernel("kernel_failslab", 600, "the same with allocations, where the kernel can make them fail"),
-    kernel("kernel_suspend", 120, "suspend and resume under open files, alarms and work"),
+    kernel("kernel_suspend", 240, "suspend and resume under open files, alarms and work"),
     kernel(
         "kernel_exit",
         240,

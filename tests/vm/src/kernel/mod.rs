@@ -156,6 +156,17 @@ impl Gpu {
         Ok(started.elapsed())
     }
 
+    /// Unbinds it if it is bound: of a GPU that was lost the module takes itself off, perhaps just now.
+    pub(crate) fn ensure_unbound(&self) -> Result<()> {
+        if self.is_bound()
+            && let Err(error) = self.unbind()
+            && error.raw_os_error() != Some(Errno::NODEV.raw_os_error())
+        {
+            return Err(error).with_context(|| format!("unbinding {}", self.chip));
+        }
+        until("end of the binding", || Ok(!self.is_bound() && self.find()?.is_none())).map(drop)
+    }
+
     /// Its node, and the node opened.
     pub(crate) fn open(&self) -> Result<(PathBuf, Device)> {
         let found = self.find()?;

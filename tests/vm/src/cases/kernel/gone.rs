@@ -31,10 +31,10 @@ fn on_each(
         });
         // Whatever happened, the next case needs the GPU.
         control.ask("ctl delay 0ms", chip)?;
-        let unbound = if gpu.is_bound() { gpu.unbind().map(drop) } else { Ok(()) };
+        let unbound = gpu.ensure_unbound();
         control.ask("ctl reconnect", chip)?;
         let (took, old) = known.with_context(|| *chip)?;
-        unbound.with_context(|| format!("unbinding {chip} after it was gone"))?;
+        unbound.context("after the GPU was gone")?;
         worst = worst.max(took);
         gpu.bind().with_context(|| format!("binding {chip} after it came back"))?;
         drop(use_it(&gpu).with_context(|| format!("{chip} after it came back"))?);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use nova_kernel_client::{Device, When};
 use nova_vm_tests::CHIPS;
 
@@ -51,7 +51,7 @@ fn sleep_once(held: &[(Gpu, Device)]) -> Result<Duration> {
     let mut before = Vec::new();
     for (gpu, device) in held {
         before.push(device.time(false)?.gpu_ns);
-        for ahead in [200, 20_000] {
+        for ahead in [200, 6_000] {
             let (_, file) = gpu.open()?;
             let when = When::In(Duration::from_millis(ahead));
             waits.push((gpu.chip, UnderWay::start(move || file.wait_alarm(when, Some(2 * LONG)))));
@@ -64,13 +64,23 @@ fn sleep_once(held: &[(Gpu, Device)]) -> Result<Duration> {
     for ((gpu, device), before) in held.iter().zip(before) {
         let now = device.time(false).with_context(|| format!("{} after sleep", gpu.chip))?.gpu_ns;
         ensure!(now > before, "the time of {} went from {before} to {now}", gpu.chip);
-        let served = device.irq_counts()?.served;
-        device.wait_alarm(When::In(Duration::from_millis(1)), Some(LONG)).with_context(|| gpu.chip)?;
-        ensure!(device.irq_counts()?.served > served, "{} does not interrupt after sleep", gpu.chip);
+        interrupts(device).with_context(|| format!("{} after sleep", gpu.chip))?;
     }
     for (chip, wait) in waits {
         let alarm = wait.end("an alarm over sleep", 2 * LONG)?.with_context(|| chip)?;
         ensure!(alarm.seen_ns >= alarm.due_ns, "{chip}: an early alarm: {alarm:?}");
     }
     Ok(took)
+}
+
+/// Has alarms until one comes by interrupt: on a busy host one may be due before it is set.
+fn interrupts(device: &Device) -> Result<()> {
+    let before = device.irq_counts()?.served;
+    for millis in 1..30 {
+        device.wait_alarm(When::In(Duration::from_millis(millis)), Some(LONG))?;
+        if device.irq_counts()?.served > before {
+            return Ok(());
+        }
+    }
+    bail!("no alarm came by interrupt")
 }
