@@ -5,7 +5,7 @@ use nova_core::hal::{Clock as _, Nanos};
 use nova_core::units::intr::{Counts, Source};
 use serde::Serialize;
 
-use super::{Context, watch};
+use super::{Context, repeat};
 use crate::bench::Bench;
 use crate::device::Opened;
 use crate::error::Result;
@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u32).range(..=MOST))]
     trigger: Option<u32>,
     #[command(flatten)]
-    watch: watch::Watch,
+    watch: repeat::Watch,
 }
 
 #[derive(Serialize)]
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             bench.run_for(pause);
             triggered = triggered.saturating_add(trigger(&mut bench, &opened, args.trigger.unwrap_or(0))?);
             let irq = gather(&mut bench, cx.device(), triggered)?;
-            if cx.out.is_table() {
+            if cx.out.is_text() {
                 cx.out.line(line(&irq));
                 Ok(())
             } else {
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let triggered = trigger(&mut bench, &opened, args.trigger.unwrap_or(0))?;
     let irq = gather(&mut bench, cx.device(), triggered)?;
     bench.remove()?;
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         print(&irq, cx);
         Ok(())
     } else {

@@ -5,7 +5,7 @@ mod read;
 mod show;
 mod write;
 
-pub(super) use read::print_fields;
+pub(super) use read::{family, print_fields, targets};
 
 use clap::Subcommand;
 

@@ -92,6 +92,21 @@ impl Opened {
         }
     }
 
+    /// Opens the device that `text` describes, to write its registers. One that a kernel driver has only with `force`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::open`], and for a device that cannot be written or is somebody else's.
+    pub(crate) fn open_to_write(text: &str, force: bool) -> Result<Self> {
+        let spec: Spec = text.parse()?;
+        if let Spec::Pci(address) = &spec {
+            return pci::open_writable(spec.clone(), *address, force);
+        }
+        let opened = Self::open(text)?;
+        opened.need_driver("writing registers")?;
+        Ok(opened)
+    }
+
     /// Which chip it is, looked at without binding a driver.
     ///
     /// # Errors

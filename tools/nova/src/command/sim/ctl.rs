@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     if let Some(stats) = answer.stats {
         return stats::print(&stats, cx);
     }
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         cx.out.line("done");
         return Ok(());
     }
