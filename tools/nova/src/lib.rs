@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod host;
 mod output;
 mod scenario;
+mod script;
 mod signals;
 mod stress;
 mod value;

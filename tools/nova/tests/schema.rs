@@ -162,6 +162,8 @@ fn traces(checker: &mut Checker, path: &dyn Fn(&str) -> String) {
 }
 
 fn served(checker: &mut Checker) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts/faults.nova");
+    checker.document("sim-run", &["sim", "run", script]);
     let server = Server::start(&[]);
     let socket = server.socket();
     let ctl = |order: &[&'static str]| {

@@ -14,11 +14,13 @@ mod man;
 mod reg;
 mod repeat;
 mod schema;
-mod sim;
+pub(crate) mod sim;
 mod stress;
 mod timer;
 mod trace;
 mod watch;
+
+pub(crate) use reg::family;
 
 use clap::{Parser, Subcommand};
 use nova_core::hal::Nanos;
@@ -85,7 +87,7 @@ enum Command {
     /// Record, show and replay register accesses.
     #[command(subcommand)]
     Trace(trace::Command),
-    /// Serve a simulated GPU to another process, and make it misbehave.
+    /// Script simulated GPUs, or serve one to another process, and make them misbehave.
     #[command(subcommand)]
     Sim(sim::Command),
     /// Give a GPU to vfio-pci, so that processes can drive it.
@@ -171,7 +173,7 @@ impl Cli {
 }
 
 /// A span of time on the command line.
-fn span(text: &str) -> Result<Nanos, String> {
+pub(crate) fn span(text: &str) -> Result<Nanos, String> {
     value::duration(text).map_err(|error| error.to_string())
 }
 

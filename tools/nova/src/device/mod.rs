@@ -11,6 +11,7 @@ mod vfio;
 pub(crate) use bus::{AnyBus, BusError};
 pub(crate) use pci::functions;
 pub(crate) use replay::{Cursor, INTERRUPT_MARK, Script};
+pub(crate) use sim::{SimMachine, plug};
 pub(crate) use spec::{Spec, address, quoted};
 pub(crate) use trace_file::TraceFile;
 

@@ -81,7 +81,7 @@ pub(super) fn pri_error(target: &Target, value: u32, kind: PriKind) -> Error {
 }
 
 /// Whose registers the device has; `None` when that cannot be told, which is no reason not to read.
-pub(in crate::command) fn family(opened: &Opened) -> Option<Family> {
+pub(crate) fn family(opened: &Opened) -> Option<Family> {
     opened.identify().ok().map(|chip| chip.family())
 }
 
