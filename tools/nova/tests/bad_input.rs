@@ -143,7 +143,7 @@ fn command_lines() {
     assert!(nova(&["help", "reg", "read"]).stdout.contains("nova reg read"));
     fails(&["reg", "reed"], 2, "'read'");
     fails(&["info", "--frob"], 2, "nova info --help");
-    fails(&["--format", "xml", "info"], 2, "table, json, ndjson");
+    fails(&["--format", "xml", "info"], 2, "table, plain, json, ndjson");
     fails(&["trace", "record"], 2, "--output <FILE>");
     fails(&["device", "stress", "--rounds", "0"], 2, "--rounds");
     fails(&["device", "stress", "--seconds", "-1"], 2, "--seconds");
