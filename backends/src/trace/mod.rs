@@ -1,7 +1,8 @@
 //! Traces as text: nova's own format and Linux mmiotrace, read line by line without allocating.
 //!
 //! [`parse_any`] takes a whole text in either format. [`Decoder`] takes one line at a time, for
-//! files that are larger than memory. [`Writer`] writes nova's own format.
+//! files that are larger than memory. [`Writer`] writes nova's own format,
+//! [`LogWriter`] an mmiotrace log.
 //!
 //! ```
 //! use nova_backends::trace::{self, Event, Writer};
@@ -21,6 +22,7 @@ mod checksum;
 mod error;
 mod event;
 mod line;
+mod log;
 pub mod mmiotrace;
 pub mod nova;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use core::str::Lines;
 
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Header, PciDevice};
+pub use log::LogWriter;
 pub use writer::{WriteError, WriteErrorKind, Writer};
 
 use crate::access::Access;

@@ -180,7 +180,7 @@ impl<W: Write> Sink for Writer<W> {
 }
 
 /// Keeps a remark on its line.
-struct OneLine<W>(W);
+pub(super) struct OneLine<W>(pub(super) W);
 
 impl<W: Write> Write for OneLine<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

@@ -136,10 +136,27 @@ impl Bench {
     ///
     /// When it does not go to sleep, or does not wake up.
     pub(crate) fn sleep_and_wake(&mut self, span: Nanos) -> Result<()> {
-        let fail = |error: SuspendError<CoreError>| Error::new(Code::Hardware, error.to_string());
-        self.device.suspend(&mut self.outside, PATIENCE).map_err(fail)?;
+        self.suspend()?;
         self.run_for(span);
-        self.device.resume(&mut self.outside).map_err(fail)
+        self.resume()
+    }
+
+    /// Puts the device to sleep.
+    ///
+    /// # Errors
+    ///
+    /// When it does not go to sleep.
+    pub(crate) fn suspend(&mut self) -> Result<()> {
+        self.device.suspend(&mut self.outside, PATIENCE).map_err(|error| asleep(&error))
+    }
+
+    /// Wakes the device up.
+    ///
+    /// # Errors
+    ///
+    /// When it does not wake up.
+    pub(crate) fn resume(&mut self) -> Result<()> {
+        self.device.resume(&mut self.outside).map_err(|error| asleep(&error))
     }
 
     /// Where the device is in its life.
@@ -155,6 +172,12 @@ impl Bench {
     pub(crate) fn remove(mut self) -> Result<Removed> {
         Ok(self.device.remove(&mut self.outside)?)
     }
+}
+
+/// Why a device did not go to sleep, or did not wake up.
+fn asleep(error: &SuspendError<CoreError>) -> Error {
+    let code = if error.is_gone() { Code::NoDevice } else { Code::Hardware };
+    Error::new(code, error.to_string())
 }
 
 /// A clock for those who wait: looking at it runs the event loop, since there is nobody else to do it.

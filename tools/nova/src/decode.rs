@@ -1,6 +1,6 @@
 //! A register value taken apart into its fields.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use nova_core::bus::catalogue::Entry;
 use nova_core::units::pri::PriKind;
@@ -90,6 +90,47 @@ impl Reading {
             fields,
         }
     }
+}
+
+/// A field that is not as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ChangedField {
+    name: &'static str,
+    /// What it read before; absent where nothing is known of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_named: Option<&'static str>,
+    new: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_named: Option<&'static str>,
+}
+
+impl fmt::Display for ChangedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text =
+            |value: u32, named: Option<&str>| named.map_or_else(|| format!("{value:#x}"), str::to_owned);
+        let old = self.old.map(|old| format!("{}->", text(old, self.old_named))).unwrap_or_default();
+        write!(f, "{}={old}{}", self.name, text(self.new, self.new_named))
+    }
+}
+
+/// The fields of a register that differ between two of its values; all of them where there is no old one.
+pub(crate) fn changes(target: &Target, old: Option<u32>, new: u32) -> Vec<ChangedField> {
+    let Some(entry) = target.entry() else { return Vec::new() };
+    let before = old.map(|old| fields(entry, old));
+    let changed = fields(entry, new).into_iter().enumerate().filter_map(|(place, field)| {
+        let old = before.as_ref().and_then(|fields| fields.get(place));
+        let wanted = target.field.is_none_or(|wanted| wanted.name == field.name);
+        (wanted && old != Some(&field)).then(|| ChangedField {
+            name: field.name,
+            old: old.map(|old| old.value),
+            old_named: old.and_then(|old| old.named),
+            new: field.value,
+            new_named: field.named,
+        })
+    });
+    changed.collect()
 }
 
 /// A value with as many digits as its register has.

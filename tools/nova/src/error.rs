@@ -94,6 +94,11 @@ impl Error {
         self
     }
 
+    /// What failed and why.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The exit code.
     pub(crate) fn code(&self) -> Code {
         self.code
@@ -157,6 +162,7 @@ impl From<SessionError<CoreError>> for Error {
     fn from(error: SessionError<CoreError>) -> Self {
         let code = match &error {
             SessionError::Driver(error) => Self::from(*error).code,
+            SessionError::Refused(refused) if refused.is_temporary() => Code::Refused,
             SessionError::Refused(_) => Code::NoDevice,
             _ => Code::Timeout,
         };

@@ -4,6 +4,7 @@ use nova_backends::access::Access;
 use nova_backends::trace::{Event, Writer, mmiotrace, nova, parse_any};
 
 use crate::expr::{Assignment, Expr, merge, resolve};
+use crate::script::Script;
 
 /// A trace in nova's own format: read line by line, and if it is good, written and read again.
 ///
@@ -64,6 +65,21 @@ pub fn expression(bytes: &[u8]) {
     }
 }
 
+/// A script of `nova sim run`: read, and if it is good, each of its steps knows its line.
+///
+/// # Panics
+///
+/// When the lines of the steps are not those of the text.
+pub fn script(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(script) = Script::parse(text) else { return };
+    let lines: Vec<_> = text.lines().collect();
+    for step in script.steps() {
+        let line = lines.get(step.line - 1).expect("a line of the text");
+        assert!(line.trim_start().starts_with(&step.text), "the step of line {}", step.line);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,12 +88,21 @@ mod tests {
     /// Words that traces are made of, so that arbitrary text gets past the first of them.
     const WORDS: &str = "(nova-trace 1|VERSION 20070824|PCIDEV|MAP|MARK|R4|W2|R|W|M|G|E|4|12.001|@12|!gone|0xfd000000|[0-9a-f]{1,8}|#|\n| )";
 
+    /// Words that scripts are made of.
+    const STEPS: &str = "(probe|remove|fails|gone|timeout|read|NV_PMC_BOOT_0|expect|=|0x[0-9]{1,3}|wait|5ms|1ms\\.\\.2ms|storm|--count|block|raise|[0-9]{1,4}|state|bound|#|\n)";
+
     proptest! {
         #[test]
         fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             nova_trace(&bytes);
             mmiotrace(&bytes);
             expression(&bytes);
+            script(&bytes);
+        }
+
+        #[test]
+        fn text_like_a_script(words in prop::collection::vec(STEPS, 0..20)) {
+            script(words.join(" ").as_bytes());
         }
 
         #[test]

@@ -9,10 +9,12 @@ mod decode;
 mod device;
 mod error;
 mod expr;
+mod files;
 pub mod fuzzing;
 mod host;
 mod output;
 mod scenario;
+mod script;
 mod signals;
 mod stress;
 mod value;
@@ -35,6 +37,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     if error.code() != Code::Ok {
+        // Who has no better idea is told what the command takes.
+        let error = error.clone().or_next(format!("{} --help", subcommand(&args)));
         output::note(format_args!("nova: {error}"));
     }
     ExitCode::from(error.code() as u8)
@@ -54,7 +58,7 @@ fn subcommand_missing(text: &str) -> Error {
         .next(format!("{} --help", words.join(" ")))
 }
 
-/// The subcommand that was typed, for errors in which clap does not name it.
+/// The subcommand that was typed, for errors that do not name it.
 fn subcommand(args: &[OsString]) -> String {
     let top = Cli::command();
     let (mut here, mut words) = (&top, vec!["nova"]);

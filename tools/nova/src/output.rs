@@ -21,6 +21,8 @@ pub(crate) enum Format {
     /// For people.
     #[default]
     Table,
+    /// Columns between tabs, without heads, alignment and colour: for cut, sort and awk.
+    Plain,
     /// One JSON document.
     Json,
     /// One JSON object per line.
@@ -74,7 +76,7 @@ pub(crate) struct Out {
 impl Out {
     /// Output in this form.
     pub(crate) fn new(format: Format, color: Color) -> Self {
-        Self { format, color: color.enabled(), buffer: Vec::new() }
+        Self { format, color: format == Format::Table && color.enabled(), buffer: Vec::new() }
     }
 
     /// How data is printed.
@@ -82,15 +84,20 @@ impl Out {
         self.format
     }
 
-    /// Whether people read this.
-    pub(crate) fn is_table(&self) -> bool {
-        self.format == Format::Table
+    /// Whether this is text, not JSON.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.format, Format::Table | Format::Plain)
     }
 
     /// Prints a line of text.
     pub(crate) fn line(&mut self, text: impl Display) {
         // Writing to a Vec cannot fail.
         let _ = writeln!(self.buffer, "{text}");
+    }
+
+    /// Prints text as it is, whatever the form.
+    pub(crate) fn raw(&mut self, text: &[u8]) {
+        self.buffer.extend_from_slice(text);
     }
 
     /// Prints an object: over several lines as `json`, on one as `ndjson`.
@@ -120,8 +127,26 @@ impl Out {
 
     /// Prints a table.
     pub(crate) fn table(&mut self, table: &Table) {
+        if self.format == Format::Plain {
+            for row in table.row_iter() {
+                let cells: Vec<_> = row.cell_iter().map(|cell| one_line(&cell.content())).collect();
+                self.line(cells.join("\t"));
+            }
+            return;
+        }
         for line in table.lines() {
             self.line(line.trim_end());
+        }
+    }
+
+    /// Prints names and values, one pair per line.
+    pub(crate) fn pairs(&mut self, rows: &[(&str, String)]) {
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in rows {
+            match self.format {
+                Format::Plain => self.line(format_args!("{name}\t{}", one_line(value))),
+                _ => self.line(format_args!("{name:width$}  {value}")),
+            }
         }
     }
 
@@ -178,11 +203,9 @@ pub(crate) fn table<const N: usize>(heads: [&str; N]) -> Table {
     table
 }
 
-/// Names and values, one pair per line.
-pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<_> = rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
-    lines.join("\n")
+/// A cell that stays one: neither a line nor a column ends in it.
+fn one_line(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// A 32-bit word as all output has it.

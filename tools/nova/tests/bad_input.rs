@@ -14,6 +14,7 @@ fn fails(args: &[&str], code: i32, says: &str) {
     assert_eq!(run.stdout, "", "{args:?}");
     assert_eq!(run.stderr.lines().count(), 1, "{args:?}: {}", run.stderr);
     assert!(run.stderr.starts_with("nova: ") && run.stderr.contains(says), "{args:?}: {}", run.stderr);
+    assert!(run.stderr.contains("; try: "), "{args:?} says no next step: {}", run.stderr);
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn registers_that_answer_with_an_error() {
 
 #[test]
 fn a_write_that_did_not_take() {
-    let run = nova(&["reg", "write", "--write", "NV_PTIMER_ALARM_0=0x1007"]);
+    let run = nova(&["reg", "write", "--write", "--force", "NV_PTIMER_ALARM_0=0x1007"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("was written 0x00001007 and reads 0x00001000"), "{}", run.stderr);
     assert_eq!(nova(&["reg", "write", "--write", "NV_PTIMER_ALARM_0=0x1000"]).code, 0);
@@ -138,14 +139,14 @@ fn command_lines() {
     for args in [&["reg"][..], &["-d", "sim:ga102", "reg"]] {
         fails(args, 2, "a subcommand is missing: find, show, read, write; try: nova reg --help");
     }
-    fails(&["device"], 2, "a subcommand is missing: stress; try: nova device --help");
+    fails(&["device"], 2, "a subcommand is missing: probe, remove, stress; try: nova device --help");
     fails(&["irq", "--trigger", "1000001"], 2, "--trigger");
     let help = nova(&["help"]);
     assert!(help.code == 0 && help.stdout.contains("Exit codes") && help.stderr.is_empty());
     assert!(nova(&["help", "reg", "read"]).stdout.contains("nova reg read"));
     fails(&["reg", "reed"], 2, "'read'");
     fails(&["info", "--frob"], 2, "nova info --help");
-    fails(&["--format", "xml", "info"], 2, "table, json, ndjson");
+    fails(&["--format", "xml", "info"], 2, "table, plain, json, ndjson");
     fails(&["trace", "record"], 2, "--output <FILE>");
     fails(&["device", "stress", "--rounds", "0"], 2, "--rounds");
     fails(&["device", "stress", "--seconds", "-1"], 2, "--seconds");

@@ -3,7 +3,6 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use common::{FakeSys, GPU};
 use serde_json::Value;
@@ -47,6 +46,29 @@ fn registers_are_read_and_not_written() {
 }
 
 #[test]
+fn a_write_waits_for_the_driver_to_let_go() {
+    let tree = FakeSys::new();
+    let word = || {
+        let bar = fs::read(tree.folder().join("resource0")).unwrap();
+        u32::from_le_bytes(bar[0x9420..0x9424].try_into().unwrap())
+    };
+    let write = ["-d", DEVICE, "reg", "write", "--write", "NV_PTIMER_ALARM_0=0x40"];
+    let run = tree.nova(&write);
+    assert_eq!((run.code, run.stdout.as_str(), word()), (5, "", 0));
+    assert!(run.stderr.contains("bound to nouveau"), "{}", run.stderr);
+    assert!(run.stderr.ends_with("try: sudo nova bind 0000:01:00.0, or --force\n"), "{}", run.stderr);
+    let run = tree.nova(&[&write[..], &["--force"]].concat());
+    assert_eq!((run.code, word()), (0, 0x40), "{}", run.stderr);
+    // Without a driver nobody has to be forced.
+    fs::remove_file(tree.folder().join("driver")).unwrap();
+    let run = tree.nova(&["-d", DEVICE, "reg", "write", "--write", "NV_PTIMER_ALARM_0=0x80"]);
+    assert_eq!((run.code, word()), (0, 0x80), "{}", run.stderr);
+    // A dry run never maps the GPU for writing.
+    let run = tree.nova(&["-d", DEVICE, "reg", "write", "NV_PTIMER_ALARM_0=0xc0"]);
+    assert_eq!((run.code, word()), (0, 0x80), "{}", run.stderr);
+}
+
+#[test]
 fn what_is_in_the_way_is_named() {
     let tree = FakeSys::new();
     let config = tree.folder().join("config");
@@ -61,18 +83,11 @@ fn what_is_in_the_way_is_named() {
     assert_eq!(tree.nova(&["-d", DEVICE, "info"]).code, 3);
 }
 
-/// Gives the GPU another driver, as the tree shows it.
-fn set_driver(tree: &FakeSys, name: &str) {
-    let link = tree.folder().join("driver");
-    fs::remove_file(&link).unwrap();
-    symlink(format!("/sys/bus/pci/drivers/{name}"), link).unwrap();
-}
-
 #[test]
 fn one_that_was_given_to_vfio_is_listed_as_such() {
     let tree = FakeSys::new();
     for (driver, device) in [("vfio-pci", "vfio"), ("nvgrace_gpu_vfio_pci", "vfio"), ("nouveau", "pci")] {
-        set_driver(&tree, driver);
+        tree.set_driver(driver);
         let run = tree.nova(&["list"]);
         assert!(run.stdout.contains(&format!("\n{device}:{GPU}  10de:2204")), "{}", run.stdout);
     }
@@ -87,7 +102,7 @@ fn binding_says_what_was_and_is() {
     let run = tree.nova(&["unbind", GPU]);
     assert_eq!((run.code, run.stdout.as_str()), (5, ""));
     assert!(run.stderr.contains("not bound to vfio-pci but to nouveau"), "{}", run.stderr);
-    set_driver(&tree, "vfio-pci");
+    tree.set_driver("vfio-pci");
     let run = tree.nova(&["bind", GPU]);
     assert_eq!((run.code, run.stdout), (0, format!("{GPU}: vfio-pci, as before\n")), "{}", run.stderr);
     let run = tree.nova(&["--format", "json", "bind", GPU]);

@@ -1,7 +1,8 @@
 //! NVIDIA's PCI functions through `/sys/bus/pci/devices`.
 //!
 //! [`Root`] is the place to look, [`Root::list`] finds the GPUs, [`Function`] tells what the system knows of
-//! one, and [`Registers`] reads its registers through `resource0`. Nothing here writes to a device.
+//! one, and [`Registers`] reads its registers through `resource0`. Nothing here writes to a device
+//! unless [`Registers::open_writable`] was asked for.
 //!
 //! The root can be another folder, such as a fake tree in a test: see [`Root::from_env`].
 

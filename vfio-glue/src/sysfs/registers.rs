@@ -1,4 +1,4 @@
-//! The registers of a GPU through `resource0`, mapped for reading only.
+//! The registers of a GPU through `resource0`, mapped for reading only unless writing is asked for.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -12,13 +12,16 @@ use super::{Error, Function};
 
 const WINDOW: usize = WINDOW_SIZE as usize;
 
-/// The register window of a GPU. Reads are loads from the device; writes answer [`Denied`].
+/// The register window of a GPU. Reads are loads from the device; writes answer [`Denied`], unless it was opened with
+/// [`Registers::open_writable`].
 ///
 /// A kernel driver may be bound at the same time: reading registers that have no side effects does it
 /// no harm. Which ones those are is the catalogue's to tell.
 #[derive(Debug)]
 pub struct Registers {
     mmio: Mmio,
+    /// Whether the mapping can be written.
+    writable: bool,
     /// Dropped after the last access through `mmio`: both go with this value.
     _mapping: Mapping,
 }
@@ -30,6 +33,20 @@ impl Registers {
     ///
     /// When memory decoding is off, BAR0 is too small, or `resource0` cannot be opened or mapped.
     pub fn open(function: &Function) -> Result<Self, Error> {
+        Self::map(function, false)
+    }
+
+    /// Maps the registers of `function` for writing too. A kernel driver that is bound knows nothing of what is written:
+    /// whether there may be one is the caller's to decide.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registers::open`].
+    pub fn open_writable(function: &Function) -> Result<Self, Error> {
+        Self::map(function, true)
+    }
+
+    fn map(function: &Function, writable: bool) -> Result<Self, Error> {
         let (address, size) = (function.address, function.bar0_size());
         if !function.decodes_memory() {
             return Err(Error::NotDecoding { address });
@@ -38,17 +55,22 @@ impl Registers {
             return Err(Error::SmallBar { address, size });
         }
         let path = function.folder().join("resource0");
-        let file = File::open(&path).map_err(|error| Error::file(&path, error))?;
+        let file = File::options()
+            .read(true)
+            .write(writable)
+            .open(&path)
+            .map_err(|error| Error::file(&path, error))?;
         // A regular file in place of a BAR must have the bytes: a read past its end would be fatal.
         let len = file.metadata().map_err(|error| Error::file(&path, error))?.len();
         if len < WINDOW as u64 {
             return Err(Error::SmallBar { address, size: len });
         }
-        let mapping = Mapping::new(&file).map_err(|error| Error::map(&path, error))?;
+        let mapping = Mapping::new(&file, writable).map_err(|error| Error::map(&path, error))?;
         // SAFETY: the mapping has `WINDOW` bytes and lives as long as the `Mmio`, since both are fields of one
-        // value. It is mapped for reading only: this type makes no writes and hands the `Mmio` to nobody.
+        // value. This type hands the `Mmio` to nobody, and makes writes only where `writable` says that it was mapped for
+        // writing.
         let mmio = unsafe { Mmio::new(mapping.0.as_ptr(), WINDOW) }?;
-        Ok(Self { mmio, _mapping: mapping })
+        Ok(Self { mmio, writable, _mapping: mapping })
     }
 }
 
@@ -75,18 +97,27 @@ impl Bus for Registers {
     fn read32(&self, at: Offset<u32>) -> Result<u32, Denied> {
         self.mmio.read32(at).map_err(|never| match never {})
     }
-    fn write8(&self, _at: Offset<u8>, _value: u8) -> Result<(), Denied> {
-        Err(Denied)
+    fn write8(&self, at: Offset<u8>, value: u8) -> Result<(), Denied> {
+        if !self.writable {
+            return Err(Denied);
+        }
+        self.mmio.write8(at, value).map_err(|never| match never {})
     }
-    fn write16(&self, _at: Offset<u16>, _value: u16) -> Result<(), Denied> {
-        Err(Denied)
+    fn write16(&self, at: Offset<u16>, value: u16) -> Result<(), Denied> {
+        if !self.writable {
+            return Err(Denied);
+        }
+        self.mmio.write16(at, value).map_err(|never| match never {})
     }
-    fn write32(&self, _at: Offset<u32>, _value: u32) -> Result<(), Denied> {
-        Err(Denied)
+    fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Denied> {
+        if !self.writable {
+            return Err(Denied);
+        }
+        self.mmio.write32(at, value).map_err(|never| match never {})
     }
 }
 
-/// The first 16 MiB of a file, mapped for reading until dropped.
+/// The first 16 MiB of a file, mapped until dropped.
 #[derive(Debug)]
 struct Mapping(NonNull<u8>);
 
@@ -96,9 +127,10 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    fn new(file: &File) -> rustix::io::Result<Self> {
+    fn new(file: &File, writable: bool) -> rustix::io::Result<Self> {
+        let protection = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         // SAFETY: no address is asked for, so no mapping of anybody else is replaced.
-        let base = unsafe { mmap(ptr::null_mut(), WINDOW, ProtFlags::READ, MapFlags::SHARED, file, 0) }?;
+        let base = unsafe { mmap(ptr::null_mut(), WINDOW, protection, MapFlags::SHARED, file, 0) }?;
         NonNull::new(base.cast()).map(Self).ok_or(rustix::io::Errno::FAULT)
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn run(way: Way, args: &Args, cx: &mut Context) -> Result<()> {
         Way::Back => bind::unbind(&places, address),
     };
     let moved = moved.map_err(|error| explain(&error, way, address))?;
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(&Report {
             schema_version: SCHEMA_VERSION,
             address: address.to_string(),

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             Error::not_found(format!("no register is known at {}", target.name())).next("nova reg find '*'")
         );
     }
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         super::reg::print_fields(target, value, cx);
         Ok(())
     } else {

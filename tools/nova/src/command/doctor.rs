@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let device = args.address.as_deref().map(address).transpose()?;
     let findings = doctor::examine(&Places::default(), device);
     let ready = doctor::is_ready(&findings);
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         print(&findings, cx);
     } else {
         let findings = findings.iter().map(row).collect();

@@ -2,6 +2,7 @@
 
 use nova_core::bus::Pure;
 use nova_core::bus::catalogue::Unit;
+use nova_core::chip::Chip;
 use nova_core::regs::{self, Found, UNITS};
 use nova_core::units::pri::PriKind;
 use serde::Serialize;
@@ -55,48 +56,67 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     }
     let opened = cx.open()?;
     let chip = opened.identify()?;
-    let mut dump = Dump {
+    let taken = take(wanted.into_iter(), &opened, &chip, args.elements, args.all)?;
+    let mut table = output::table(["OFFSET", "REGISTER", "VALUE", "FIELDS"]);
+    for (target, value) in &taken.values {
+        let (offset, digits) = (output::offset(target.offset), decode::hex(*value, target.width));
+        table.add_row([offset, target.name(), digits, decode::reading(target.entry(), *value)]);
+    }
+    let dump = Dump {
         schema_version: SCHEMA_VERSION,
         device: opened.spec.to_string(),
         chipset: chip.chipset().to_string(),
-        registers: Vec::new(),
-        elements_left_out: 0,
-        not_there: 0,
+        registers: taken.values.iter().map(|(target, value)| Reading::new(target, *value)).collect(),
+        elements_left_out: taken.elements_left_out,
+        not_there: taken.not_there,
     };
-    let mut table = output::table(["OFFSET", "REGISTER", "VALUE", "FIELDS"]);
-    let here = wanted.into_iter().filter(|found| found.families().contains(chip.family()) && is_pure(found));
-    for found in here {
-        dump.elements_left_out += u64::from(found.entry.count.saturating_sub(args.elements));
-        for element in found.elements().take(args.elements as usize) {
-            let target = Target::of(element);
-            if let Some(value) = read(&target, &opened, args.all, &mut dump)? {
-                let (offset, digits) = (output::offset(target.offset), decode::hex(value, target.width));
-                table.add_row([offset, target.name(), digits, decode::reading(target.entry(), value)]);
-                dump.registers.push(Reading::new(&target, value));
-            }
-        }
-    }
     match cx.out.format() {
         Format::Json => return cx.out.object(&dump),
         Format::Ndjson => return each(&dump, cx),
-        Format::Table => cx.out.table(&table),
+        Format::Table | Format::Plain => cx.out.table(&table),
     }
     summary(&dump);
     Ok(())
 }
 
-/// What a register reads; `None` for one that is not to be listed.
-fn read(target: &Target, opened: &Opened, all: bool, dump: &mut Dump) -> Result<Option<u32>> {
-    let value = match opened.bus.read(target.offset, target.width) {
-        // A recording has only what was read then.
-        Err(_) if matches!(opened.access, Access::Recorded) => return Ok(None),
-        result => result?,
-    };
-    if PriKind::of(value).is_some() && !all {
-        dump.not_there += 1;
-        return Ok(None);
+/// What registers read, and what was not looked at.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Place and value, in the catalogue's order.
+    pub(super) values: Vec<(Target, u32)>,
+    elements_left_out: u64,
+    not_there: u64,
+}
+
+/// Reads those of the registers that `chip` has and whose reading changes nothing.
+///
+/// # Errors
+///
+/// When an access fails.
+pub(super) fn take(
+    registers: impl Iterator<Item = Found>,
+    opened: &Opened,
+    chip: &Chip,
+    elements: u32,
+    all: bool,
+) -> Result<Taken> {
+    let mut taken = Taken::default();
+    for found in registers.filter(|found| found.families().contains(chip.family()) && is_pure(found)) {
+        taken.elements_left_out += u64::from(found.entry.count.saturating_sub(elements));
+        for target in found.elements().take(elements as usize).map(Target::of) {
+            let value = match opened.bus.read(target.offset, target.width) {
+                // A recording has only what was read then.
+                Err(_) if matches!(opened.access, Access::Recorded) => continue,
+                result => result?,
+            };
+            if PriKind::of(value).is_some() && !all {
+                taken.not_there += 1;
+            } else {
+                taken.values.push((target, value));
+            }
+        }
     }
-    Ok(Some(value))
+    Ok(taken)
 }
 
 fn each(dump: &Dump, cx: &mut Context) -> Result<()> {

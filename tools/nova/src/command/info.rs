@@ -13,7 +13,7 @@ use super::{Context, list};
 use crate::bench::Bench;
 use crate::device::{Access, KernelDevice, Opened, PciId};
 use crate::error::Result;
-use crate::output::{self, SCHEMA_VERSION, hex};
+use crate::output::{SCHEMA_VERSION, hex};
 
 #[derive(Serialize)]
 struct Info {
@@ -71,8 +71,8 @@ pub(super) fn run(cx: &mut Context) -> Result<()> {
         bar0_size: opened.about.bar0_size,
         kernel_driver: opened.about.kernel_driver.clone(),
     };
-    if cx.out.is_table() {
-        cx.out.line(output::pairs(&rows(&info)));
+    if cx.out.is_text() {
+        cx.out.pairs(&rows(&info));
         Ok(())
     } else {
         cx.out.object(&info)

@@ -8,7 +8,7 @@ use nova_core::units::intr::{Counts, Source};
 use nova_kernel_client::Device;
 use serde::Serialize;
 
-use super::{Context, watch};
+use super::{Context, repeat};
 use crate::bench::Bench;
 use crate::device::{Access, KernelDevice, Opened};
 use crate::error::Result;
@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u32).range(..=MOST))]
     trigger: Option<u32>,
     #[command(flatten)]
-    watch: watch::Watch,
+    watch: repeat::Watch,
 }
 
 #[derive(Serialize)]
@@ -120,7 +120,7 @@ fn told(counts: &IrqCounts, legacy: bool, device: &str) -> Irq {
 }
 
 fn show(irq: &Irq, cx: &mut Context) -> Result<()> {
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         print(irq, cx);
         Ok(())
     } else {
@@ -129,7 +129,7 @@ fn show(irq: &Irq, cx: &mut Context) -> Result<()> {
 }
 
 fn record(irq: &Irq, cx: &mut Context) -> Result<()> {
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         cx.out.line(line(irq));
         Ok(())
     } else {

@@ -53,7 +53,7 @@ pub(super) fn run(cx: &mut Context) -> Result<()> {
         pci: functions.iter().map(pci).collect(),
         simulated: Chipset::ALL.iter().copied().map(simulated).collect(),
     };
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(&list);
     }
     if !list.pci.is_empty() {

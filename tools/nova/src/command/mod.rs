@@ -1,18 +1,26 @@
 //! The subcommands: one file and one `run` each.
 
 mod bind;
+mod completions;
 mod decode;
+mod device;
+mod diff;
 mod doctor;
 mod dump;
 mod info;
 mod irq;
 mod list;
+mod man;
 mod reg;
-mod sim;
+mod repeat;
+mod schema;
+pub(crate) mod sim;
 mod stress;
 mod timer;
 mod trace;
 mod watch;
+
+pub(crate) use reg::family;
 
 use clap::{Parser, Subcommand};
 use nova_core::hal::Nanos;
@@ -70,13 +78,17 @@ enum Command {
     Decode(decode::Args),
     /// Read every register whose reading has no side effect.
     Dump(dump::Args),
-    /// Exercise the driver on the device.
+    /// Compare the registers of two devices, dumps or traces.
+    Diff(diff::Args),
+    /// Watch registers, and print what changes.
+    Watch(watch::Args),
+    /// Bind the driver to the device, remove it, or exercise both.
     #[command(subcommand)]
-    Device(Device),
+    Device(device::Command),
     /// Record, show and replay register accesses.
     #[command(subcommand)]
     Trace(trace::Command),
-    /// Serve a simulated GPU to another process, and make it misbehave.
+    /// Script simulated GPUs, or serve one to another process, and make them misbehave.
     #[command(subcommand)]
     Sim(sim::Command),
     /// Give a GPU to vfio-pci, so that processes can drive it.
@@ -85,12 +97,12 @@ enum Command {
     Unbind(bind::Args),
     /// Tell what keeps a GPU from being driven, and the command that changes it.
     Doctor(doctor::Args),
-}
-
-#[derive(Debug, Subcommand)]
-enum Device {
-    /// Probe, load, remove and rebind simulated GPUs thousands of times, and check every removal.
-    Stress(stress::Args),
+    /// Print what a shell needs to complete the command line.
+    Completions(completions::Args),
+    /// Print the manual page, or write the pages of all commands.
+    Man(man::Args),
+    /// Print the JSON schema of what the commands print as JSON.
+    Schema(schema::Args),
 }
 
 /// What every subcommand gets.
@@ -109,6 +121,15 @@ impl Context {
     /// When there is no such device.
     pub(crate) fn open(&self) -> Result<Opened> {
         Opened::open(&self.device)
+    }
+
+    /// Opens the device of the command line to write its registers.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such device, or it is not to be written; by `force` it is, although a driver has it.
+    pub(crate) fn open_to_write(&self, force: bool) -> Result<Opened> {
+        Opened::open_to_write(&self.device, force)
     }
 
     /// The device of the command line, as typed.
@@ -133,19 +154,27 @@ impl Cli {
             Command::Reg(command) => reg::run(&command, &mut cx),
             Command::Decode(args) => decode::run(&args, &mut cx),
             Command::Dump(args) => dump::run(&args, &mut cx),
-            Command::Device(Device::Stress(args)) => stress::run(&args, &mut cx),
+            Command::Diff(args) => diff::run(&args, &mut cx),
+            Command::Watch(args) => watch::run(&args, &mut cx),
+            Command::Device(command) => device::run(&command, &mut cx),
             Command::Trace(command) => trace::run(&command, &mut cx),
             Command::Sim(command) => sim::run(&command, &mut cx),
             Command::Bind(args) => bind::run(bind::Way::There, &args, &mut cx),
             Command::Unbind(args) => bind::run(bind::Way::Back, &args, &mut cx),
             Command::Doctor(args) => doctor::run(&args, &mut cx),
+            Command::Completions(args) => {
+                completions::run(&args, &mut cx);
+                Ok(())
+            }
+            Command::Man(args) => man::run(&args, &mut cx),
+            Command::Schema(args) => schema::run(&args, &mut cx),
         }?;
         cx.out.flush()
     }
 }
 
 /// A span of time on the command line.
-fn span(text: &str) -> Result<Nanos, String> {
+pub(crate) fn span(text: &str) -> Result<Nanos, String> {
     value::duration(text).map_err(|error| error.to_string())
 }
 

@@ -5,7 +5,8 @@ mod read;
 mod show;
 mod write;
 
-pub(super) use read::print_fields;
+pub(crate) use read::family;
+pub(super) use read::{print_fields, targets};
 
 use clap::Subcommand;
 

@@ -1,7 +1,11 @@
 //! `nova sim`: simulated GPUs that other processes use, and what happens to them.
 
 mod ctl;
+mod order;
+mod run;
 mod serve;
+
+pub(crate) use order::Order;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,6 +18,8 @@ use crate::error::Result;
 pub(super) enum Command {
     /// Serve a simulated GPU as a vfio-user device, until Ctrl-C or SIGTERM.
     Serve(serve::Args),
+    /// Run a script of steps and faults on a simulated GPU.
+    Run(run::Args),
     /// Ask a served GPU for faults, and for what it has counted.
     Ctl(ctl::Args),
 }
@@ -22,6 +28,7 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command, cx: &mut Context) -> Result<()> {
     match command {
         Command::Serve(args) => serve::run(args, cx),
+        Command::Run(args) => run::run(args, cx),
         Command::Ctl(args) => ctl::run(args, cx),
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         return hang::run(config, cx);
     }
     let identified = identify(&opened, args)?;
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         cx.out.line(&identified);
         cx.out.flush()?;
     }

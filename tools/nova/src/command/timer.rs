@@ -10,17 +10,17 @@ use nova_core::units::timer::{self, Fired, View};
 use nova_kernel_client::When;
 use serde::Serialize;
 
-use super::{Context, watch};
+use super::{Context, repeat};
 use crate::bench::Bench;
 use crate::device::{Access, KernelDevice, Opened};
 use crate::error::Result;
-use crate::output::{self, SCHEMA_VERSION};
+use crate::output::SCHEMA_VERSION;
 
 /// What to do with the timer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    watch: watch::Watch,
+    watch: repeat::Watch,
     /// Schedule an alarm so far from now, such as 5ms, and wait for it.
     #[arg(long, value_name = "SPAN", value_parser = super::span, conflicts_with = "watch", allow_hyphen_values = true)]
     alarm: Option<Nanos>,
@@ -63,13 +63,13 @@ fn read(opened: &Opened, cx: &mut Context) -> Result<()> {
     let virtual_function_ns = time.read(View::VirtualFunction)?;
     let device = opened.spec.to_string();
     let reading = Reading { schema_version: SCHEMA_VERSION, device, ptimer_ns, virtual_function_ns };
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(&reading);
     }
-    cx.out.line(output::pairs(&[
+    cx.out.pairs(&[
         ("NV_PTIMER_TIME", format!("{ptimer_ns} ns  ({})", date(ptimer_ns))),
         ("NV_VIRTUAL_FUNCTION_TIME", format!("{virtual_function_ns} ns")),
-    ]));
+    ]);
     Ok(())
 }
 
@@ -80,7 +80,7 @@ fn watch(args: &Args, opened: &Opened, cx: &mut Context) -> Result<()> {
         time.pass(pause);
         let ns = time.read(View::VirtualFunction)?;
         let since = last.replace(ns).map_or(0, |last| ns.saturating_sub(last));
-        if cx.out.is_table() {
+        if cx.out.is_text() {
             cx.out.line(format_args!("{ns} ns  +{}", Nanos(since)));
             Ok(())
         } else {
@@ -102,15 +102,15 @@ fn alarm(ahead: Nanos, opened: &Opened, cx: &mut Context) -> Result<()> {
         seen_ns: fired.seen,
         late_ns: fired.seen.saturating_sub(requested_ns),
     };
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(&alarm);
     }
-    cx.out.line(output::pairs(&[
+    cx.out.pairs(&[
         ("requested", format!("{requested_ns} ns  (now + {ahead})")),
         ("due", format!("{} ns  (the timer's next step)", fired.at)),
         ("seen", format!("{} ns", fired.seen)),
         ("late", Nanos(alarm.late_ns).to_string()),
-    ]));
+    ]);
     Ok(())
 }
 

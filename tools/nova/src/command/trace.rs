@@ -1,5 +1,8 @@
-//! `nova trace`: record, show and replay register accesses.
+//! `nova trace`: record, show, replay, compare and convert register accesses.
 
+mod compare;
+mod convert;
+mod on_device;
 mod record;
 mod replay;
 mod show;
@@ -17,8 +20,12 @@ pub(super) enum Command {
     Record(record::Args),
     /// Show a trace, decoded: nova's own or a Linux mmiotrace log.
     Show(show::Args),
-    /// Run the driver against a trace and report where it first does something else.
+    /// Run the driver against a trace, or make its accesses to a device, and report what is not as recorded.
     Replay(replay::Args),
+    /// Compare the accesses of two traces.
+    Compare(compare::Args),
+    /// Write a trace in the other format: nova's own or a Linux mmiotrace log.
+    Convert(convert::Args),
 }
 
 pub(super) fn run(command: &Command, cx: &mut Context) -> Result<()> {
@@ -26,5 +33,7 @@ pub(super) fn run(command: &Command, cx: &mut Context) -> Result<()> {
         Command::Record(args) => record::run(args, cx),
         Command::Show(args) => show::run(args, cx),
         Command::Replay(args) => replay::run(args, cx),
+        Command::Compare(args) => compare::run(args, cx),
+        Command::Convert(args) => convert::run(args, cx),
     }
 }

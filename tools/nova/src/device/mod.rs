@@ -13,6 +13,7 @@ pub(crate) use bus::{AnyBus, BusError};
 pub(crate) use dev::KernelDevice;
 pub(crate) use pci::functions;
 pub(crate) use replay::{Cursor, INTERRUPT_MARK, Script};
+pub(crate) use sim::{SimMachine, plug};
 pub(crate) use spec::{Spec, address, quoted};
 pub(crate) use trace_file::TraceFile;
 
@@ -95,6 +96,21 @@ impl Opened {
             Spec::VfioUser(path) => vfio::connect(spec.clone(), path),
             Spec::Vfio { address, no_iommu } => vfio::open(spec.clone(), *address, *no_iommu),
         }
+    }
+
+    /// Opens the device that `text` describes, to write its registers. One that a kernel driver has only with `force`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::open`], and for a device that cannot be written or is somebody else's.
+    pub(crate) fn open_to_write(text: &str, force: bool) -> Result<Self> {
+        let spec: Spec = text.parse()?;
+        if let Spec::Pci(address) = &spec {
+            return pci::open_writable(spec.clone(), *address, force);
+        }
+        let opened = Self::open(text)?;
+        opened.need_driver("writing registers")?;
+        Ok(opened)
     }
 
     /// Which chip it is, looked at without binding a driver.

@@ -20,9 +20,28 @@ pub(crate) fn functions() -> Result<Vec<Function>> {
 
 /// Maps a GPU's registers for reading.
 pub(super) fn open(spec: Spec, address: Address) -> Result<Opened> {
+    map(spec, address, Registers::open)
+}
+
+/// Maps a GPU's registers for writing too, unless a kernel driver has it; that only with `force`.
+pub(super) fn open_writable(spec: Spec, address: Address, force: bool) -> Result<Opened> {
+    let function = Root::from_env().function(address).map_err(|error| explain(&error, Some(address)))?;
+    if let (Some(driver), false) = (&function.driver, force) {
+        let what =
+            format!("{spec} is bound to {driver}, which knows nothing of what is written behind its back");
+        return Err(Error::new(Code::Refused, what).next(format!("sudo nova bind {address}, or --force")));
+    }
+    map(spec, address, Registers::open_writable)
+}
+
+fn map(
+    spec: Spec,
+    address: Address,
+    open: impl FnOnce(&Function) -> Result<Registers, sysfs::Error>,
+) -> Result<Opened> {
     let fail = |error| explain(&error, Some(address));
     let function = Root::from_env().function(address).map_err(fail)?;
-    let registers = Registers::open(&function).map_err(fail)?;
+    let registers = open(&function).map_err(fail)?;
     let about = About {
         pci: Some(PciId {
             vendor: function.vendor,

@@ -1,14 +1,15 @@
 //! Simulated devices, with a clock that steps at each access and passes while nobody has anything to do.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nova_backends::faults::Faults;
-use nova_sim_glue::gpu::{Board, Effects, Gpu, SimBus, VENDOR_ID};
+use nova_sim_glue::gpu::{Board, Effects, Gpu, Power, SimBus, SimGpu, VENDOR_ID};
+use nova_sim_glue::serve::control::{Request, Storm};
 use nova_sim_glue::spec::SimSpec;
 
 use super::{About, Access, AnyBus, Opened, PciId, Spec};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::host::Machine;
 
 /// What an access takes on a PCI bus, roughly.
@@ -25,11 +26,25 @@ pub(crate) struct SimMachine {
 struct Slot {
     now: AtomicU64,
     message: AtomicBool,
+    /// By how much an access takes longer, in ns.
+    delay: AtomicU64,
+    /// Whether the GPU's time is to stand still, also after it was powered on anew.
+    frozen: AtomicBool,
+    storm: Mutex<Option<Raging>>,
+}
+
+/// A storm of interrupts that goes on.
+#[derive(Debug, Clone, Copy)]
+struct Raging {
+    storm: Storm,
+    left: u32,
+    next: u64,
 }
 
 impl Board for SimMachine {
     fn begin(&self) -> u64 {
-        self.slot.now.fetch_add(ACCESS_NS, Relaxed) + ACCESS_NS
+        let takes = ACCESS_NS.saturating_add(self.slot.delay.load(Relaxed));
+        self.slot.now.fetch_add(takes, Relaxed).saturating_add(takes)
     }
 
     fn end(&self, effects: Effects) {
@@ -45,11 +60,13 @@ impl Machine for SimMachine {
     }
 
     fn pass(&self, until: u64) {
-        let next = self.gpu.with(|gpu| gpu.next_event()).unwrap_or(u64::MAX);
-        let now = self.now().max(until.min(next));
+        let event = self.gpu.with(|gpu| gpu.next_event()).unwrap_or(u64::MAX);
+        let storm = self.storm().map_or(u64::MAX, |raging| raging.next);
+        let now = self.now().max(until.min(event).min(storm));
         self.slot.now.store(now, Relaxed);
         let messages = self.gpu.with(|gpu| {
             gpu.advance(now);
+            self.rage(gpu, now);
             gpu.take_messages()
         });
         if messages > 0 {
@@ -66,12 +83,95 @@ impl Machine for SimMachine {
     }
 }
 
+impl SimMachine {
+    /// Its GPU, to look at.
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Does what is asked of a served GPU too.
+    ///
+    /// # Errors
+    ///
+    /// When it makes no sense: for a GPU that is not there, or without a client.
+    pub(crate) fn order(&self, request: &Request) -> Result<()> {
+        let refuse = |why: &str| Err(Error::new(Code::Refused, why).next("nova sim run --help"));
+        let now = self.now();
+        let here = self.gpu.with(|gpu| gpu.power()) == Power::Present;
+        match *request {
+            Request::Raise { .. } | Request::Storm(_) if !here => {
+                return refuse("the GPU is not there; reconnect or replug it first");
+            }
+            Request::Disconnect | Request::SignalError | Request::RequestDevice => {
+                return refuse("that is for the client of a served GPU, and a script has none");
+            }
+            Request::Fault { .. } | Request::ClearFaults => {
+                return refuse("which accesses of a script fail, its device says: -d sim:ga102,fault=TEXT");
+            }
+            Request::Unplug => self.gpu.with(SimGpu::unplug),
+            Request::Reconnect => self.gpu.with(SimGpu::reconnect),
+            Request::Replug => self.gpu.with(|gpu| {
+                gpu.reset(now);
+                gpu.power_on(now);
+                gpu.freeze_time(self.slot.frozen.load(Relaxed), now);
+            }),
+            Request::PowerOff => self.gpu.with(SimGpu::power_off),
+            Request::FreezeTimer { on } => {
+                self.slot.frozen.store(on, Relaxed);
+                self.gpu.with(|gpu| gpu.freeze_time(on, now));
+            }
+            Request::CorruptTime { reads } => self.gpu.with(|gpu| gpu.corrupt_time(reads)),
+            Request::Raise { vector } => self.gpu.with(|gpu| gpu.raise(vector)),
+            Request::Storm(storm) => {
+                let raging = Raging { storm, left: storm.count, next: now };
+                *self.storm() = (storm.count > 0).then_some(raging);
+            }
+            Request::PriErrors { first, last, pattern } => {
+                self.gpu.with(|gpu| gpu.block(first..=last, pattern));
+            }
+            Request::ClearPriErrors => self.gpu.with(SimGpu::unblock),
+            Request::Delay { us } => self.slot.delay.store(us.saturating_mul(1000), Relaxed),
+            Request::LowerFirewall => self.gpu.with(SimGpu::lower_firewall),
+            Request::Stats => {}
+        }
+        // What it has raised arrives.
+        self.pass(now);
+        Ok(())
+    }
+
+    fn storm(&self) -> MutexGuard<'_, Option<Raging>> {
+        self.slot.storm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One interrupt of the storm, if it is time for it.
+    fn rage(&self, gpu: &mut SimGpu, now: u64) {
+        let mut storm = self.storm();
+        let Some(raging) = storm.as_mut().filter(|raging| raging.next <= now) else { return };
+        if raging.storm.spurious {
+            self.slot.message.store(true, Relaxed);
+        } else {
+            gpu.raise(raging.storm.vector);
+        }
+        // Never at the same moment again: time would stand still.
+        raging.next = now.saturating_add(u64::from(raging.storm.interval_us.max(1)) * 1000);
+        raging.left -= 1;
+        if raging.left == 0 {
+            *storm = None;
+        }
+    }
+}
+
 /// Faults on one bus; as many as anybody types.
 type Faulty = Faults<SimBus<SimMachine>, MOST_FAULTS>;
 const MOST_FAULTS: usize = 32;
 
 /// Plugs a simulated GPU in.
 pub(super) fn open(spec: Spec, sim: &SimSpec) -> Result<Opened> {
+    plug(spec, sim).map(|(opened, _)| opened)
+}
+
+/// The same, and what it is plugged into, to make it misbehave.
+pub(crate) fn plug(spec: Spec, sim: &SimSpec) -> Result<(Opened, SimMachine)> {
     let gpu = sim.gpu(0);
     let machine = SimMachine { gpu: gpu.clone(), slot: Arc::default() };
     let mut bus = Faulty::new(SimBus::on(&gpu, machine.clone()));
@@ -92,5 +192,12 @@ pub(super) fn open(spec: Spec, sim: &SimSpec) -> Result<Opened> {
         derived: derived.into_iter().filter_map(|(derived, name)| derived.then_some(name)).collect(),
         kernel_driver: None,
     };
-    Ok(Opened { spec, bus: AnyBus::new(bus), machine: Arc::new(machine), about, access: Access::Full })
+    let opened = Opened {
+        spec,
+        bus: AnyBus::new(bus),
+        machine: Arc::new(machine.clone()),
+        about,
+        access: Access::Full,
+    };
+    Ok((opened, machine))
 }

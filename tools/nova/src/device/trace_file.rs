@@ -34,6 +34,8 @@ pub(crate) struct TraceFile {
     pub(crate) lost: u64,
     /// Whether it has nova's end line.
     ended: bool,
+    /// Whether it is in nova's own format.
+    native: bool,
     /// Accesses to something else, or that the tracer could not decode.
     pub(crate) foreign: u64,
 }
@@ -81,12 +83,13 @@ impl TraceFile {
                 ))
             }
         })?;
-        file.check(path, is_native(text))?;
+        file.check(path)?;
         Ok(file)
     }
 
     /// Whether a trace that reads well can be what it seems to be.
-    fn check(&self, path: &Path, native: bool) -> Result<()> {
+    fn check(&self, path: &Path) -> Result<()> {
+        let native = self.native;
         let file = path.display();
         if let Some(chip) = self.attribute("chip").filter(|chip| Chipset::by_name(chip).is_none()) {
             return Err(
@@ -109,7 +112,7 @@ impl TraceFile {
     ///
     /// The first line that makes no sense.
     pub(crate) fn parse(text: &str) -> Result<Self, nova_backends::trace::Error> {
-        let mut file = Self::default();
+        let mut file = Self { native: is_native(text), ..Self::default() };
         for event in parse_any(text)? {
             file.take(event?);
         }
@@ -135,6 +138,11 @@ impl TraceFile {
             Event::Foreign { .. } | Event::Unknown { .. } => self.foreign += 1,
             _ => (),
         }
+    }
+
+    /// Whether it is in nova's own format.
+    pub(crate) fn is_native(&self) -> bool {
+        self.native
     }
 
     /// An attribute of nova's own traces.

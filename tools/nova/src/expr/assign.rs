@@ -29,6 +29,15 @@ impl Assignment {
         };
         Ok(Self { expr: Expr::parse(expr)?, value: value.trim().to_owned() })
     }
+
+    /// The same as what a register is expected to read: which of its bits, and what they are.
+    ///
+    /// # Errors
+    ///
+    /// When it names nothing, several places, or a value that does not fit.
+    pub(crate) fn expected(&self, family: Option<Family>) -> Result<Change> {
+        change(self, family, Ok)
+    }
 }
 
 /// One write: which bits of which register become what.
@@ -66,7 +75,7 @@ impl Change {
 pub(crate) fn merge(assignments: &[Assignment], family: Option<Family>) -> Result<Vec<Change>> {
     let mut changes: Vec<Change> = Vec::new();
     for assignment in assignments {
-        let change = change(assignment, family)?;
+        let change = change(assignment, family, writable)?;
         match changes.iter_mut().find(|other| other.target.offset == change.target.offset) {
             Some(other) if other.mask & change.mask != 0 => {
                 let name = change.target.name();
@@ -90,13 +99,17 @@ pub(crate) fn merge(assignments: &[Assignment], family: Option<Family>) -> Resul
     Ok(changes)
 }
 
-fn change(assignment: &Assignment, family: Option<Family>) -> Result<Change> {
+fn change(
+    assignment: &Assignment,
+    family: Option<Family>,
+    fit: impl Fn(Target) -> Result<Target>,
+) -> Result<Change> {
     let targets = resolve(&assignment.expr, family)?;
     let target = match targets.as_slice() {
-        [target] => writable(*target)?,
+        [target] => fit(*target)?,
         several => {
             let count = several.len();
-            return Err(Error::usage(format!("a write needs one register, and this names {count}"))
+            return Err(Error::usage(format!("a value is for one register, and this names {count}"))
                 .next("nova reg find PATTERN"));
         }
     };

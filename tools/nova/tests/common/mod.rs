@@ -120,6 +120,13 @@ impl FakeSys {
         self.0.path().join("bus/pci/devices").join(GPU)
     }
 
+    /// Gives the GPU another driver, as the tree shows it.
+    pub fn set_driver(&self, name: &str) {
+        let link = self.folder().join("driver");
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(format!("/sys/bus/pci/drivers/{name}"), link).unwrap();
+    }
+
     /// Runs the tool on this machine.
     pub fn nova(&self, args: &[&str]) -> Run {
         finish(command(args).env("NOVA_SYSFS", self.0.path()))

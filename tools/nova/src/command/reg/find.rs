@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             Error::not_found(format!("no register fits {:?}", args.pattern)).next("nova reg find '*TIME*'")
         );
     }
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return match cx.out.format() {
             output::Format::Ndjson => rows.iter().try_for_each(|row| cx.out.record(row)),
             _ => cx

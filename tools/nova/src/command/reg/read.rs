@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         readings.push((target, value));
     }
     match cx.out.format() {
-        Format::Table => print(&readings, cx),
+        Format::Table | Format::Plain => print(&readings, cx),
         Format::Ndjson => {
             for (target, value) in &readings {
                 cx.out.record(&Reading::new(target, *value))?;
@@ -84,11 +84,12 @@ pub(super) fn pri_error(target: &Target, value: u32, kind: PriKind) -> Error {
 }
 
 /// Whose registers the device has; `None` when that cannot be told, which is no reason not to read.
-pub(super) fn family(opened: &Opened) -> Option<Family> {
+pub(crate) fn family(opened: &Opened) -> Option<Family> {
     opened.identify().ok().map(|chip| chip.family())
 }
 
-fn targets(exprs: &[Expr], family: Option<Family>) -> Result<Vec<Target>> {
+/// The registers that expressions name, those left out that a pattern must not touch.
+pub(in crate::command) fn targets(exprs: &[Expr], family: Option<Family>) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     for expr in exprs {
         let found = resolve(expr, family)?;

@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             .next(format!("nova reg find '{}'", args.register)));
     }
     let show = gather(&found, wanted);
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(&show);
     }
     print(&show, cx);
@@ -128,7 +128,7 @@ fn print(show: &Show, cx: &mut Context) {
     let families =
         if show.families.is_empty() { "none that nova drives".to_owned() } else { show.families.join(", ") };
     rows.push(("families", families));
-    cx.out.line(output::pairs(&rows));
+    cx.out.pairs(&rows);
     cx.out.line("");
     for field in &show.fields {
         let bits = if field.msb == field.lsb {

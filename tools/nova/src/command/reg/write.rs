@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::read::{family, pri_error};
 use crate::command::Context;
 use crate::decode;
-use crate::device::{Access, Opened};
+use crate::device::Opened;
 use crate::error::{Code, Error, Result};
 use crate::expr::{Assignment, Change, merge, width_mask};
 use crate::output::{self, SCHEMA_VERSION, Tone};
@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// Really write; without it, only what would change is shown.
     #[arg(long)]
     write: bool,
+    /// Write although a kernel driver has the device, or bits change of which nothing is known.
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Serialize)]
@@ -31,6 +34,11 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     old: Option<String>,
     new: String,
+    /// The bits that change of which nothing is known: they are written only by force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_bits: Option<String>,
+    /// What would change, decoded.
+    fields: Vec<decode::ChangedField>,
     /// What it read after the write.
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<String>,
@@ -45,6 +53,35 @@ struct Planned {
 }
 
 impl Planned {
+    /// The bits that change of which no description says what they are.
+    fn unknown(&self) -> u32 {
+        let known = self
+            .change
+            .target
+            .entry()
+            .map_or(0, |entry| entry.fields.iter().fold(0, |known, field| known | field.mask()));
+        // Where nothing can be read, writing a bit as one is what changes something.
+        (self.old.unwrap_or(0) ^ self.new) & !known
+    }
+
+    /// Why it is not written without --force.
+    fn refusal(&self) -> Error {
+        let target = &self.change.target;
+        let (name, bits) = (target.name(), decode::hex(self.unknown(), target.width));
+        match target.entry() {
+            Some(entry) => Error::new(
+                Code::Refused,
+                format!("bits {bits} of {name} would change, and they are in no known field"),
+            )
+            .next(format!("nova reg show {}, or --force", entry.name)),
+            None => Error::new(
+                Code::Refused,
+                format!("no register is known at {name}, so nobody knows what a write does"),
+            )
+            .next("nova reg find '*', or --force"),
+        }
+    }
+
     /// What the register reads now, where that is not what was written and ought to be.
     fn differs(&self) -> Option<u32> {
         let entry = self.change.target.entry()?;
@@ -59,22 +96,17 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let assignments: Result<Vec<_>> = args.assignments.iter().map(|text| Assignment::parse(text)).collect();
     let assignments = assignments?;
     merge(&assignments, None)?;
-    let opened = cx.open()?;
-    if args.write
-        && let Access::Kernel(kernel) = &opened.access
-    {
-        return Err(kernel.refuse("writing a register"));
-    }
-    if args.write && !matches!(opened.access, Access::Full) {
-        return Err(Error::new(Code::Refused, format!("{} cannot be written", opened.spec))
-            .next("nova -d sim:ga102 reg write ..."));
-    }
+    let opened = if args.write { cx.open_to_write(args.force)? } else { cx.open()? };
     let changes = merge(&assignments, family(&opened))?;
     let planned: Result<Vec<_>> = changes.into_iter().map(|change| plan(change, &opened)).collect();
     let mut planned = planned?;
     // Writes to a GPU that is gone go nowhere, and what cannot be read says nothing about that.
     if planned.iter().any(|write| write.old.is_none_or(|old| old == width_mask(write.change.target.width))) {
         opened.check_alive()?;
+    }
+    let unknown = planned.iter().find(|write| write.unknown() != 0);
+    if let (Some(write), true, false) = (unknown, args.write, args.force) {
+        return Err(write.refusal());
     }
     if args.write {
         for write in &mut planned {
@@ -122,7 +154,7 @@ fn perform(write: &mut Planned, opened: &Opened) -> Result<()> {
 }
 
 fn print(planned: &[Planned], written: bool, opened: &Opened, cx: &mut Context) -> Result<()> {
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         let writes: Vec<_> = planned.iter().map(row).collect();
         let device = opened.spec.to_string();
         return cx.out.object(&serde_json::json!({
@@ -135,6 +167,11 @@ fn print(planned: &[Planned], written: bool, opened: &Opened, cx: &mut Context) 
         let (old, new) = (write.old.map_or_else(|| "?".to_owned(), hex), hex(write.new));
         cx.out.line(format_args!("{}  {old} -> {new}", target.name()));
         fields(write, cx);
+        if write.unknown() != 0 {
+            let text = format!("  in no known field: {}", hex(write.unknown()));
+            let text = cx.out.paint(Tone::Bad, text);
+            cx.out.line(text);
+        }
         if let Some(now) = write.now.filter(|now| *now != write.new) {
             let text = format!("  reads {} now", hex(now));
             let text = cx.out.paint(Tone::Dim, text);
@@ -142,7 +179,13 @@ fn print(planned: &[Planned], written: bool, opened: &Opened, cx: &mut Context) 
         }
     }
     if !written {
-        output::note("dry run, nothing was written; add --write to write");
+        let refused = planned.iter().any(|write| write.unknown() != 0);
+        let how = if refused {
+            "--write --force to write bits of which nothing is known"
+        } else {
+            "--write to write"
+        };
+        output::note(format_args!("dry run, nothing was written; add {how}"));
     }
     Ok(())
 }
@@ -155,6 +198,8 @@ fn row(write: &Planned) -> Row {
         offset: output::offset(target.offset),
         old: write.old.map(hex),
         new: hex(write.new),
+        unknown_bits: Some(write.unknown()).filter(|bits| *bits != 0).map(hex),
+        fields: decode::changes(target, write.old, write.new),
         now: write.now.map(hex),
     }
 }

@@ -27,7 +27,7 @@ struct Line {
 
 pub(super) fn run(config: SimConfig, cx: &mut Context) -> Result<()> {
     let hang = hang::run(config).map_err(|what| Error::new(Code::Hardware, format!("FAIL: {what}")))?;
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         let line =
             |(at, what): (Option<nova_core::hal::Nanos>, String)| Line { at_ns: at.map(|at| at.0), what };
         return cx.out.object(&Report {

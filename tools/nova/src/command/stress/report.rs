@@ -166,7 +166,7 @@ impl Report {
 
     /// Prints it.
     pub(super) fn print(&self, cx: &mut Context) -> Result<()> {
-        if !cx.out.is_table() {
+        if !cx.out.is_text() {
             return cx.out.object(self);
         }
         cx.out.line("");

@@ -1,9 +1,6 @@
 //! `nova trace record`.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nova_backends::access::Access;
@@ -13,7 +10,8 @@ use nova_backends::trace::Writer;
 
 use crate::command::Context;
 use crate::device::{AnyBus, INTERRUPT_MARK, Opened};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
+use crate::files;
 use crate::host::{Local, Mutual};
 use crate::output::{self, SCHEMA_VERSION};
 use crate::scenario::Scenario;
@@ -87,19 +85,13 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     drop(opened);
     // Opened anew: looking at it let some of its time pass, and a recording starts at the beginning.
     let opened = cx.open()?;
-    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        let (file, folder) = (args.output.display(), folder.display());
-        return Err(Error::not_found(format!("cannot write {file}: there is no folder {folder}"))
-            .next(format!("mkdir -p {folder}")));
-    }
-    place(&args.output)?;
+    files::check(&args.output)?;
     let tape = Tape::new(&opened, &chip, args.scenario)?;
     drive(args.scenario, &opened, &tape)?;
     let (text, accesses) = tape.finish()?;
-    save(&args.output, &text)?;
+    files::save(&args.output, text.as_bytes())?;
     let (file, scenario) = (args.output.display().to_string(), args.scenario.to_string());
-    if cx.out.is_table() {
+    if cx.out.is_text() {
         cx.out.line(format_args!("{file}: {accesses} accesses of `{scenario}` on {}", opened.spec));
         let again = if opened.machine.is_real_time() {
             "a replay keeps to it until the time of day decides"
@@ -125,67 +117,4 @@ fn drive(scenario: Scenario, opened: &Opened, tape: &Tape) -> Result<()> {
     let bus = AnyBus::new(Record::new(opened.bus.clone(), lock, host.clone()));
     let machine = opened.machine.clone();
     scenario.run(host, bus, |step| tape.mark(machine.now(), step))
-}
-
-/// Where the file goes: symbolic links resolved, and the permissions of what is there now.
-#[derive(Debug)]
-struct Place {
-    path: PathBuf,
-    mode: Option<u32>,
-}
-
-/// Looks where `path` leads, before anything is recorded.
-fn place(path: &Path) -> Result<Place> {
-    let fail = |error: &io::Error| Error::file("write", path, error);
-    let refuse = |what: &str| {
-        Err(Error::new(Code::Refused, format!("cannot write {}: it is {what}", path.display()))
-            .next(format!("nova trace record -o {}.trace", path.display())))
-    };
-    match fs::metadata(path) {
-        Ok(about) if about.is_dir() => refuse("a directory"),
-        Ok(about) if !about.is_file() => refuse("no regular file"),
-        Ok(about) if about.permissions().readonly() => Err(Error::new(
-            Code::Permission,
-            format!("cannot write {}: it is write-protected", path.display()),
-        )
-        .next(format!("chmod u+w {}", path.display()))),
-        Ok(about) => {
-            // Changes nothing; fails where the owner is somebody else.
-            File::options().write(true).open(path).map_err(|error| fail(&error))?;
-            let path = fs::canonicalize(path).map_err(|error| fail(&error))?;
-            Ok(Place { path, mode: Some(about.permissions().mode() & 0o777) })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if path.is_symlink() {
-                return refuse("a symbolic link to nothing");
-            }
-            Ok(Place { path: path.to_owned(), mode: None })
-        }
-        Err(error) => Err(fail(&error)),
-    }
-}
-
-/// Writes the whole file or none of it.
-fn save(path: &Path, text: &str) -> Result<()> {
-    // The name of the temporary file is nobody's business: only what went wrong is told.
-    let fail = |error: &io::Error| {
-        let plain = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-        Error::file("write", path, &plain)
-    };
-    // Once more: it may have become something else during the recording.
-    let place = place(path)?;
-    let folder = place.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // What the umask leaves of this is what any new file gets.
-    let make = |path: &Path| File::options().write(true).create_new(true).mode(0o666).open(path);
-    let folder = folder.unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().make_in(folder, make).map_err(|error| fail(&error))?;
-    file.write_all(text.as_bytes()).map_err(|error| fail(&error))?;
-    if let Some(mode) = place.mode {
-        let mode = fs::Permissions::from_mode(mode);
-        file.as_file().set_permissions(mode).map_err(|error| fail(&error))?;
-        file.persist(&place.path).map(drop).map_err(|error| fail(&error.error))
-    } else {
-        // Nothing was there: nothing is overwritten.
-        file.persist_noclobber(&place.path).map(drop).map_err(|error| fail(&error.error))
-    }
 }

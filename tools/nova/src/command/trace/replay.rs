@@ -7,6 +7,7 @@ use nova_backends::lock::HostLock;
 use nova_backends::replay::{Failure, Mode, Replay, ReplayError, Script as Played};
 use nova_core::regs;
 
+use super::on_device;
 use crate::command::Context;
 use crate::device::{AnyBus, Cursor, Script, TraceFile};
 use crate::error::{Error, Result};
@@ -18,10 +19,22 @@ use crate::scenario::Scenario;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The trace.
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// What the driver does; by default what the trace says it did.
     #[arg(long, value_enum)]
     scenario: Option<Scenario>,
+    /// Without a driver: make the trace's reads again on --device, and compare what they read.
+    #[arg(long, conflicts_with = "scenario")]
+    on_device: bool,
+    /// Make its writes, and reads that change something, too.
+    #[arg(long, requires = "on_device")]
+    pub(super) write: bool,
+    /// Registers that may read something else, such as '*TIME*'; may be given several times.
+    #[arg(long, value_name = "GLOB", requires = "on_device")]
+    pub(super) ignore: Vec<String>,
+    /// Write although another driver has the device.
+    #[arg(long, requires = "write")]
+    pub(super) force: bool,
 }
 
 type Player = Replay<HostLock<Played<Script>, Mutual<Played<Script>>>>;
@@ -29,6 +42,9 @@ type Player = Replay<HostLock<Played<Script>, Mutual<Played<Script>>>>;
 /// Runs the driver against a trace.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let trace = Arc::new(TraceFile::read(&args.file)?);
+    if args.on_device {
+        return on_device::run(args, &trace, cx);
+    }
     let said = trace.attribute("scenario").and_then(Scenario::by_name);
     let scenario = args.scenario.or(said).unwrap_or(Scenario::Probe);
     let cursor = Arc::new(Cursor::new(&trace));
@@ -74,7 +90,7 @@ fn report(
     cx: &mut Context,
 ) -> Result<()> {
     let file = args.file.display().to_string();
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(&serde_json::json!({
             "schema_version": SCHEMA_VERSION, "file": file, "scenario": scenario.to_string(), "accesses": accesses,
             "same": failure.is_none(),

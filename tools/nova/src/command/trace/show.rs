@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 /// One access, decoded.
 #[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     seq: u64,
     time_ns: u64,
     op: &'static str,
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
             let chipset = trace.chipset().map(|chipset| chipset.to_string());
             cx.out.object(&serde_json::json!({ "schema_version": SCHEMA_VERSION, "chipset": chipset, "accesses": rows }))
         }
-        Format::Table => {
+        Format::Table | Format::Plain => {
             print(&trace, &wanted, family, cx);
             Ok(())
         }
@@ -90,7 +90,7 @@ fn print(trace: &TraceFile, wanted: &[&Access], family: Option<Family>, cx: &mut
 }
 
 /// `R NV_PMC_BOOT_0 0x172000a1  ...`.
-fn line(access: &Access, family: Option<Family>) -> String {
+pub(super) fn line(access: &Access, family: Option<Family>) -> String {
     let found = found(access, family);
     let letter = if access.op == Op::Read { 'R' } else { 'W' };
     let place = found.map_or_else(|| place(access), |found| found.to_string());
@@ -108,7 +108,8 @@ fn place(access: &Access) -> String {
     regs::unit_of(access.offset).map_or_else(|| offset.clone(), |unit| format!("{offset} ({unit})"))
 }
 
-fn row(access: &Access, family: Option<Family>) -> Row {
+/// An access as JSON has it.
+pub(super) fn row(access: &Access, family: Option<Family>) -> Row {
     let found = found(access, family);
     let mut fields = Map::new();
     if let Some(found) = found.filter(|_| access.error.is_none()) {

@@ -38,7 +38,7 @@ struct Row {
 /// Prints counts by unit, in the order of their addresses.
 pub(super) fn print(trace: &TraceFile, accesses: &[&Access], cx: &mut Context) -> Result<()> {
     let summary = gather(trace, accesses);
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(&summary);
     }
     let chipset = summary.chipset.as_deref().unwrap_or("unknown chip");

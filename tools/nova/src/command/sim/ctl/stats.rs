@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::command::Context;
 use crate::error::{Error, Result};
-use crate::output;
 
 /// Prints it: what belongs together in one block, and only in JSON as it came.
 ///
@@ -13,7 +12,7 @@ use crate::output;
 ///
 /// When it cannot be made into JSON.
 pub(super) fn print(stats: &ServeStats, cx: &mut Context) -> Result<()> {
-    if !cx.out.is_table() {
+    if !cx.out.is_text() {
         return cx.out.object(stats);
     }
     let fail = |error: serde_json::Error| Error::usage(format!("cannot show the counts: {error}"));
@@ -36,6 +35,6 @@ pub(super) fn print(stats: &ServeStats, cx: &mut Context) -> Result<()> {
         }
     }
     let rows: Vec<_> = rows.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    cx.out.line(output::pairs(&rows));
+    cx.out.pairs(&rows);
     Ok(())
 }
