@@ -158,7 +158,7 @@ impl Info {
     pub const BOUND: u32 = 2;
     /// State: asleep.
     pub const SUSPENDED: u32 = 3;
-    /// Capability: [`Debug`] is there.
+    /// Capability: [`struct@Debug`] is there.
     pub const CAP_DEBUG: u32 = 1;
 
     /// The chip's name; empty if it is not text.

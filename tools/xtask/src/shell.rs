@@ -71,13 +71,11 @@ impl Shell {
 
     /// Writes text where this shell's output goes.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
-        match &self.log {
-            Some(log) => log.try_clone()?.write_all(text.as_bytes()).context("cannot write the log"),
-            None => {
-                print!("{text}");
-                Ok(())
-            }
+        if let Some(log) = &self.log {
+            return log.try_clone()?.write_all(text.as_bytes()).context("cannot write the log");
         }
+        print!("{text}");
+        Ok(())
     }
 
     /// Sends both output streams of `command` where this shell's output goes.

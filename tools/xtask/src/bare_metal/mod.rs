@@ -22,7 +22,7 @@ use crate::{
 
 /// How long the firmware may run. It takes a second: the machine's time goes by as its instructions do, and it does
 /// not sleep.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What runs in the emulator, and what reads its log.
 const FIRMWARE: &str = "nova-bare-metal";
@@ -104,10 +104,10 @@ fn build(shell: &Shell) -> Result<()> {
 
 fn run_on(shell: &Shell, emulators: &Emulators, machine: &Machine) -> Result<()> {
     shell.print(&format!("\n{}\n", machine.name))?;
-    let firmware = built(&format!("{}/release/{FIRMWARE}", machine.target));
+    let firmware = built(format!("{}/release/{FIRMWARE}", machine.target));
     let mut emulator = emulators.command(machine.emulator);
     emulator.args(machine.arguments).args(ARGUMENTS).arg(&firmware);
-    let mut report = Command::new(built(&format!("debug/{REPORT}")));
+    let mut report = Command::new(built(format!("debug/{REPORT}")));
     report.arg(&firmware);
     shell.pipe_for(&mut emulator, &mut report, LIMIT).with_context(|| {
         format!(
