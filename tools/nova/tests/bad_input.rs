@@ -91,7 +91,7 @@ fn writes() {
     fails(&["reg", "write", "NV_PTIMER_ALARM_0=0x100000000", "--write"], 2, "does not fit 32 bits");
     fails(&["reg", "write", "NV_PTIMER_ALARM_0=-1", "--write"], 2, "negative");
     fails(&["reg", "write", "NV_PTIMER_ALARM_0", "--write"], 2, "says no value");
-    fails(&["reg", "write", "NV_PTIMER_TIMER_CFG?=1", "--write"], 2, "needs one register");
+    fails(&["reg", "write", "NV_PTIMER_TIMER_CFG?=1", "--write"], 2, "is for one register");
     let mask = "NV_PTIMER_ALARM_INTR.MASK";
     let (mask_0, mask_1) = (format!("{mask}=0"), format!("{mask}=1"));
     fails(&["reg", "write", &mask_1, &mask_0], 2, "given twice");

@@ -34,7 +34,7 @@ use crate::value;
 #[derive(Debug, Parser)]
 #[command(name = "nova", version, about, max_term_width = 100, after_help = AFTER)]
 pub(crate) struct Cli {
-    /// The device: sim:CHIP, replay:FILE (a trace), pci:ADDRESS (a real GPU, read-only), vfio:ADDRESS[,no-iommu] (one that
+    /// The device: sim:CHIP, replay:FILE (a trace), pci:ADDRESS (a real GPU), vfio:ADDRESS[,no-iommu] (one that
     /// was given to vfio-pci), vfio-user:SOCKET (one of another process), or dev:/dev/novaN (one that nova's kernel module
     /// drives).
     #[arg(short, long, global = true, value_name = "SPEC", env = "NOVA_DEVICE", default_value = "sim:ga102")]
