@@ -13,10 +13,14 @@ mod files;
 pub mod fuzzing;
 mod host;
 mod output;
+#[cfg(feature = "plot")]
+mod picture;
 mod scenario;
 mod script;
 mod signals;
 mod stress;
+#[cfg(feature = "tui")]
+mod tui;
 mod value;
 
 use std::ffi::OsString;

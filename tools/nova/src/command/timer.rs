@@ -1,5 +1,8 @@
 //! `nova timer`: the GPU's time.
 
+#[cfg(feature = "plot")]
+mod plot;
+
 use std::time::Duration;
 
 use nova_core::bus::Io;
@@ -24,6 +27,18 @@ pub(super) struct Args {
     /// Schedule an alarm so far from now, such as 5ms, and wait for it.
     #[arg(long, value_name = "SPAN", value_parser = super::span, conflicts_with = "watch", allow_hyphen_values = true)]
     alarm: Option<Nanos>,
+    /// Draw how far the GPU's clock runs from the host's, as FILE.svg or FILE.png.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "alarm"])]
+    plot: Option<std::path::PathBuf>,
+    /// How many readings to draw.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "plot", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    readings: u32,
+    /// Time between two readings that are drawn.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "SPAN", default_value = "10ms", requires = "plot", value_parser = super::interval, allow_hyphen_values = true)]
+    every: Nanos,
 }
 
 #[derive(Serialize)]
@@ -49,6 +64,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads the time, watches it, or waits for an alarm.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
+    #[cfg(feature = "plot")]
+    if let Some(file) = &args.plot {
+        return plot::run(file, args, cx);
+    }
     let opened = cx.open()?;
     match args.alarm {
         Some(ahead) => alarm(ahead, &opened, cx),
