@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod clock;
 mod command;
 mod decode;
 mod device;

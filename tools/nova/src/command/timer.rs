@@ -5,16 +5,14 @@ mod plot;
 
 use std::time::Duration;
 
-use nova_core::bus::Io;
-use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
-use nova_core::units::pri::Checked;
-use nova_core::units::timer::{self, Fired, View};
+use nova_core::units::timer::{Fired, View};
 use nova_kernel_client::When;
 use serde::Serialize;
 
 use super::{Context, repeat};
 use crate::bench::Bench;
+use crate::clock::Clock;
 use crate::device::{Access, KernelDevice, Opened};
 use crate::error::Result;
 use crate::output::SCHEMA_VERSION;
@@ -77,7 +75,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
 }
 
 fn read(opened: &Opened, cx: &mut Context) -> Result<()> {
-    let mut time = Time::of(opened)?;
+    let mut time = Clock::of(opened)?;
     let ptimer_ns = time.read(View::Ptimer)?;
     let virtual_function_ns = time.read(View::VirtualFunction)?;
     let device = opened.spec.to_string();
@@ -93,7 +91,7 @@ fn read(opened: &Opened, cx: &mut Context) -> Result<()> {
 }
 
 fn watch(args: &Args, opened: &Opened, cx: &mut Context) -> Result<()> {
-    let mut time = Time::of(opened)?;
+    let mut time = Clock::of(opened)?;
     let mut last = None;
     args.watch.each(opened.machine.as_ref(), cx, |cx, _, pause| {
         time.pass(pause);
@@ -148,50 +146,6 @@ fn kernel_alarm(ahead: Nanos, kernel: &KernelDevice) -> Result<(u64, Fired)> {
     let limit = ahead.saturating_add(PATIENCE);
     let alarm = kernel.call(|device| device.wait_alarm(When::In(ahead), Some(limit)))?;
     Ok((alarm.at_ns, Fired { at: alarm.due_ns, seen: alarm.seen_ns }))
-}
-
-/// The time of a device: through the driver, or bare where none can be bound.
-enum Time<'a> {
-    Bound(Box<Bench>),
-    Kernel { opened: &'a Opened, kernel: &'a KernelDevice },
-    Bare { opened: &'a Opened, boot0: u32 },
-}
-
-impl<'a> Time<'a> {
-    fn of(opened: &'a Opened) -> Result<Self> {
-        Ok(match &opened.access {
-            Access::Full => Self::Bound(Box::new(Bench::probe(opened)?)),
-            Access::Kernel(kernel) => Self::Kernel { opened, kernel },
-            Access::ReadOnly | Access::Recorded => Self::Bare { opened, boot0: opened.identify()?.boot0() },
-        })
-    }
-
-    fn read(&mut self, view: View) -> Result<u64> {
-        match self {
-            Self::Bound(bench) => bench.call(|cx| Gpu::timer(cx).now_through(view)),
-            Self::Kernel { kernel, .. } => {
-                let time = kernel.call(|device| device.time(view == View::Ptimer))?;
-                Ok(time.gpu_ns)
-            }
-            Self::Bare { opened, boot0 } => {
-                let io = Checked::new(Io::new(&opened.bus), *boot0);
-                timer::time(io, view).map_err(|error| opened.refine(error))
-            }
-        }
-    }
-
-    fn pass(&self, span: Nanos) {
-        match self {
-            Self::Bound(bench) => bench.run_for(span),
-            Self::Bare { opened, .. } | Self::Kernel { opened, .. } => {
-                let machine = &opened.machine;
-                let until = machine.now().saturating_add(span.get());
-                while machine.is_real_time() && machine.now() < until && machine.end().is_none() {
-                    machine.pass(until);
-                }
-            }
-        }
-    }
 }
 
 /// What day a time is, by NVIDIA's convention that the count is nanoseconds since 1970.

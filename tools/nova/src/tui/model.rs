@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
-use nova_core::lifecycle::EventKind;
 use nova_core::units::intr::Source;
+use nova_core::units::timer::View;
 
 use super::Options;
 use super::keys::Action;
 use crate::bench::Bench;
+use crate::clock::Clock;
 use crate::device::{Access, Opened};
 use crate::error::{Code, Result};
 use crate::expr::Target;
@@ -20,6 +21,8 @@ const SAMPLES: usize = 120;
 const NOTES: usize = 64;
 /// The shortest and the longest time from one look to the next.
 const INTERVALS: std::ops::RangeInclusive<u64> = 1_000_000..=10_000_000_000;
+
+const GONE: &str = "gone";
 
 /// A register and what it read.
 pub(super) struct Row {
@@ -44,16 +47,18 @@ impl Sample {
     }
 }
 
-/// An interrupt source and how often it came.
+/// What interrupts did, or an interrupt source, and how often it came.
 pub(super) struct Interrupt {
     pub(super) name: &'static str,
-    pub(super) count: u32,
+    pub(super) count: u64,
 }
 
 /// The device, and what is known of it.
 pub(super) struct Model<'a> {
     opened: &'a Opened,
     bench: Option<Bench>,
+    /// Where no driver of ours is.
+    clock: Option<Clock<'a>>,
     options: Options,
     pub(super) device: String,
     pub(super) chip: String,
@@ -67,7 +72,6 @@ pub(super) struct Model<'a> {
     pub(super) samples: VecDeque<Sample>,
     first: Option<(u64, u64)>,
     pub(super) interrupts: Vec<Interrupt>,
-    pub(super) messages: String,
     /// What happened, in order: to the device, and by key.
     notes: VecDeque<(u64, String)>,
     load: bool,
@@ -83,11 +87,15 @@ impl<'a> Model<'a> {
     /// When the device cannot be identified.
     pub(super) fn new(opened: &'a Opened, options: Options) -> Result<Self> {
         let chip = opened.identify()?;
-        let bench = if matches!(opened.access, Access::Full) { Some(Bench::probe(opened)?) } else { None };
+        let (bench, clock) = match opened.access {
+            Access::Full => (Some(Bench::probe(opened)?), None),
+            _ => (None, Some(Clock::of(opened)?)),
+        };
         let row = |target: &Target| Row { target: *target, value: None, before: None };
         let mut model = Self {
             opened,
             bench,
+            clock,
             device: opened.spec.to_string(),
             chip: format!("{} ({}), revision {}", chip.chipset(), chip.architecture(), chip.revision()),
             state: "unbound",
@@ -99,7 +107,6 @@ impl<'a> Model<'a> {
             samples: VecDeque::new(),
             first: None,
             interrupts: Vec::new(),
-            messages: "no driver of ours is bound".to_owned(),
             notes: VecDeque::new(),
             load: false,
             help: false,
@@ -119,6 +126,11 @@ impl<'a> Model<'a> {
 
     pub(super) fn has_load(&self) -> bool {
         self.load
+    }
+
+    /// Whether the GPU no longer answers: what its registers read are no values.
+    pub(super) fn is_gone(&self) -> bool {
+        self.state == GONE
     }
 
     pub(super) fn shows_help(&self) -> bool {
@@ -164,14 +176,14 @@ impl<'a> Model<'a> {
                 let then = if action == Action::Faster { now / 2 } else { now.saturating_mul(2) };
                 self.options.interval = Nanos(then.clamp(*INTERVALS.start(), *INTERVALS.end()));
             }
-            Action::Trigger => self.drive("software interrupt", |bench| {
+            Action::Trigger => self.drive("interrupt", |bench| {
                 bench.call(Gpu::trigger)?;
                 bench.run_for(Nanos::from_micros(100));
                 Ok(String::new())
             })?,
             Action::Alarm => self.drive("alarm", |bench| {
                 let (asked, fired) = bench.alarm(Nanos::from_millis(1))?;
-                Ok(format!(", seen {} late", Nanos(fired.seen.saturating_sub(asked))))
+                Ok(format!(" +{}", Nanos(fired.seen.saturating_sub(asked))))
             })?,
             Action::Load => {
                 let on = !self.load;
@@ -193,7 +205,7 @@ impl<'a> Model<'a> {
     fn drive(&mut self, what: &str, f: impl FnOnce(&mut Bench) -> Result<String>) -> Result<()> {
         let done = match &mut self.bench {
             Some(bench) => f(bench),
-            None => Ok(": only with a driver of ours, which this device does not take".to_owned()),
+            None => Ok(": needs a driver of ours".to_owned()),
         };
         let said = match done {
             Ok(more) => format!("{what}{more}"),
@@ -216,20 +228,32 @@ impl<'a> Model<'a> {
             row.before = row.value;
             row.value = self.opened.bus.read(row.target.offset, row.target.width).ok();
         }
-        let read = self.bench.as_mut().map(|bench| (bench.time(), counts(bench), bench.state().name()));
-        match read {
-            Some((Ok(time), Ok((messages, interrupts)), state)) => {
-                (self.messages, self.interrupts, self.state) = (messages, interrupts, state);
+        let (time, state) = match (&mut self.bench, &mut self.clock) {
+            (Some(bench), _) => {
+                let time = bench.time();
+                let counted = counts(bench);
+                (time.and_then(|time| counted.map(|interrupts| (time, interrupts))), bench.state().name())
+            }
+            (None, Some(clock)) => {
+                (clock.read(View::VirtualFunction).map(|time| (time, Vec::new())), self.state)
+            }
+            (None, None) => return Ok(()),
+        };
+        self.state = state;
+        match time {
+            Ok((time, interrupts)) => {
+                self.interrupts = interrupts;
                 self.sample(time);
             }
             // It may come back; what is gone for good, the keys do not bring back either.
-            Some((Err(error), _, state) | (_, Err(error), state)) => {
+            Err(error) => {
                 if self.time.take().is_some() {
                     self.note(error.what().to_owned());
                 }
-                self.state = if error.code() == Code::NoDevice { "gone" } else { state };
+                if error.code() == Code::NoDevice {
+                    self.state = GONE;
+                }
             }
-            None => (),
         }
         self.looks += 1;
         Ok(())
@@ -251,7 +275,7 @@ impl<'a> Model<'a> {
         if let Some(bench) = &self.bench {
             let told = bench.device.history();
             let told = told.iter().filter_map(|event| Some((event.at?.0, event.what)));
-            events.extend(told.map(|(at, what)| (at, describe(what))));
+            events.extend(told.map(|(at, what)| (at, what.to_string())));
         }
         events.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         events
@@ -267,22 +291,19 @@ impl<'a> Model<'a> {
     }
 }
 
-fn describe(what: EventKind) -> String {
-    format!("device {what}")
-}
-
-/// The interrupts so far: messages on one line, and the sources that are in use.
-fn counts(bench: &mut Bench) -> Result<(String, Vec<Interrupt>)> {
+/// The interrupts so far, and the sources that are in use.
+fn counts(bench: &mut Bench) -> Result<Vec<Interrupt>> {
     bench.call(|cx| {
         let intr = Gpu::intr(cx);
         let counts = intr.counts();
-        let sources = [Gpu::timer(cx).alarm_source(), Source::COUNTDOWN, Source::CPU_DOORBELL];
-        let interrupts = sources.map(|source| Interrupt {
-            name: source.name().unwrap_or("unnamed"),
-            count: intr.count_of(source),
-        });
-        let messages =
-            format!("{} served, {} spurious, {} unhandled", counts.served, counts.spurious, counts.unhandled);
-        Ok((messages, interrupts.into()))
+        let all = [
+            ("served", counts.served.into()),
+            ("spurious", counts.spurious.into()),
+            ("unhandled", counts.unhandled.into()),
+        ];
+        let sources = [Gpu::timer(cx).alarm_source(), Source::COUNTDOWN, Source::CPU_DOORBELL]
+            .map(|source| (source.name().unwrap_or("unnamed"), intr.count_of(source).into()));
+        let all = all.into_iter().chain(sources);
+        Ok(all.map(|(name, count)| Interrupt { name, count }).collect())
     })
 }

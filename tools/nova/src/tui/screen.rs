@@ -6,7 +6,10 @@ use std::sync::Once;
 
 use crossterm::cursor::Show;
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
 
@@ -36,7 +39,7 @@ impl Screen {
                 before(panic);
             }));
         });
-        signals::before_dying(restore)?;
+        signals::before_dying(give_up)?;
         enable_raw_mode().map_err(fail)?;
         // From here on dropping it gives the terminal back.
         let screen = execute!(io::stdout(), EnterAlternateScreen)
@@ -53,7 +56,10 @@ impl Screen {
     ///
     /// When the terminal takes nothing.
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        self.0.draw(draw).map(drop)
+        // A terminal that knows it shows all of it at once.
+        execute!(io::stdout(), BeginSynchronizedUpdate)?;
+        self.0.draw(draw).map(drop)?;
+        execute!(io::stdout(), EndSynchronizedUpdate)
     }
 }
 
@@ -67,5 +73,12 @@ impl Drop for Screen {
 fn restore() {
     // Nobody is left to tell.
     let _ = disable_raw_mode();
-    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    let _ = execute!(io::stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+}
+
+/// Gives the terminal back for good: what is drawn from now on waits for an end that comes first.
+fn give_up() {
+    let stdout = io::stdout().lock();
+    restore();
+    std::mem::forget(stdout);
 }

@@ -1,19 +1,20 @@
 //! Drawing the model.
 
 use nova_core::hal::Nanos;
+use nova_core::units::pri::PriKind;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Axis, Block, Chart, Clear, Dataset, GraphType, Paragraph};
+use ratatui::widgets::{Axis, Block, Chart, Clear, Dataset, GraphType, Paragraph, Wrap};
 
 use super::keys::KEYS;
-use super::model::{Model, Row};
+use super::model::{Interrupt, Model, Row};
 use crate::decode;
 
 /// The least that all of it fits in.
-const LEAST: (u16, u16) = (60, 18);
+const LEAST: (u16, u16) = (76, 20);
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model<'_>, color: bool) {
@@ -23,32 +24,40 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model<'_>, color: bool) {
         frame.render_widget(Paragraph::new(text), area);
         return;
     }
+    let head_lines = device(model, area.width.saturating_sub(2));
+    let head_height = Constraint::Length(if head_lines.len() > 1 { 4 } else { 3 });
     let [head, body, foot] =
-        Layout::vertical([Constraint::Length(3), Constraint::Min(8), Constraint::Length(1)]).areas(area);
+        Layout::vertical([head_height, Constraint::Min(8), Constraint::Length(1)]).areas(area);
     let [left, right] =
-        Layout::horizontal([Constraint::Percentage(62), Constraint::Percentage(38)]).areas(body);
+        Layout::horizontal([Constraint::Percentage(65), Constraint::Percentage(35)]).areas(body);
     let [time, interrupts, events] =
-        Layout::vertical([Constraint::Percentage(45), Constraint::Length(6), Constraint::Min(3)])
-            .areas(right);
-    frame.render_widget(Paragraph::new(device(model)).block(Block::bordered().title(" device ")), head);
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(8), Constraint::Fill(1)]).areas(right);
+    boxed(frame, head, "device", head_lines);
     registers(frame, left, model, color);
     timer(frame, time, model, color);
-    frame.render_widget(
-        Paragraph::new(sources(model)).block(Block::bordered().title(" interrupts ")),
-        interrupts,
-    );
-    frame.render_widget(Paragraph::new(happened(model)).block(Block::bordered().title(" events ")), events);
+    boxed(frame, interrupts, "interrupts", sources(model));
+    boxed(frame, events, "events", happened(model));
     frame.render_widget(Paragraph::new(footer(model)), foot);
     if model.shows_help() {
         help(frame, area);
     }
 }
 
-fn device(model: &Model<'_>) -> String {
+/// Lines in a box; what is too long goes on below.
+fn boxed(frame: &mut Frame<'_>, area: Rect, title: &str, lines: Vec<Line<'static>>) {
+    let block = Block::bordered().title(format!(" {title} "));
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
+}
+
+/// What it is and how it is, on two lines where one is too narrow.
+fn device(model: &Model<'_>, width: u16) -> Vec<Line<'static>> {
     let time = model.time.map_or_else(|| "no time".to_owned(), |ns| format!("{ns} ns"));
     let driver =
         model.kernel_driver.as_ref().map(|name| format!("  kernel driver {name}")).unwrap_or_default();
-    format!("{}  {}  {}  {time}{driver}", model.device, model.chip, model.state)
+    let (what, how) =
+        (format!("{}  {}", model.device, model.chip), format!("{}  {time}{driver}", model.state));
+    let one = Line::from(format!("{what}  {how}"));
+    if one.width() <= usize::from(width) { vec![one] } else { vec![Line::from(what), Line::from(how)] }
 }
 
 fn footer(model: &Model<'_>) -> String {
@@ -58,34 +67,52 @@ fn footer(model: &Model<'_>) -> String {
 }
 
 fn registers(frame: &mut Frame<'_>, area: Rect, model: &Model<'_>, color: bool) {
-    let height = usize::from(area.height.saturating_sub(2));
-    let shown = model.rows.iter().skip(model.top).flat_map(|row| register(row, color)).take(height);
+    let inner = area.inner(Margin::new(1, 1));
+    let widest = model.rows.iter().map(|row| row.target.name().chars().count()).max().unwrap_or(0);
+    // A mark, a blank and ten digits.
+    let column = widest.min(usize::from(inner.width).saturating_sub(12));
+    let shown =
+        model.rows.iter().skip(model.top).flat_map(|row| register(row, column, color, model.is_gone()));
+    let lines: Vec<_> = shown.take(inner.height.into()).collect();
     let title = format!(" registers, from {} of {} ", model.top + 1, model.rows.len());
-    let lines: Vec<_> = shown.collect();
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(title)), area);
 }
 
 /// A register, and below it its fields; what has just changed stands out.
-fn register(row: &Row, color: bool) -> Vec<Line<'static>> {
-    let changed = row.before.is_some() && row.value != row.before;
-    let mark = if changed { "*" } else { " " };
-    let value = row.value.map_or_else(|| "-".to_owned(), |value| decode::hex(value, row.target.width));
-    let strong = |on: bool| {
-        let style = if on { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
-        if on && color { style.fg(Color::Yellow) } else { style }
+fn register(row: &Row, column: usize, color: bool, gone: bool) -> Vec<Line<'static>> {
+    let line = |indent: &str, changed: bool, name: &str, value: &str| {
+        let mark = if changed { "*" } else { " " };
+        let name = fitted(name, column.saturating_sub(indent.len()));
+        let style = if changed { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+        let style = if changed && color { style.fg(Color::Yellow) } else { style };
+        Line::from(Span::styled(format!("{indent}{mark}{name} {value}"), style))
     };
-    let mut lines =
-        vec![Line::from(Span::styled(format!("{mark}{} {value}", row.target.name()), strong(changed)))];
+    let changed = row.before.is_some() && row.value != row.before;
+    let value = row.value.map_or_else(|| "-".to_owned(), |value| decode::hex(value, row.target.width));
+    let mut lines = vec![line("", changed, &row.target.name(), &value)];
     let (Some(value), Some(entry)) = (row.value, row.target.entry()) else { return lines };
+    if gone {
+        return lines;
+    }
+    if let Some(kind) = PriKind::of(value) {
+        lines.push(Line::from(format!("   {}", kind.meaning())));
+        return lines;
+    }
     let before = row.before.map(|before| decode::fields(entry, before));
     for (place, field) in decode::fields(entry, value).into_iter().enumerate() {
         let old = before.as_ref().and_then(|fields| fields.get(place));
-        let new = old.is_some_and(|old| *old != field);
         let named = field.named.map_or_else(|| format!("{:#x}", field.value), str::to_owned);
-        let mark = if new { "*" } else { " " };
-        lines.push(Line::from(Span::styled(format!("  {mark}{} {named}", field.name), strong(new))));
+        lines.push(line("  ", old.is_some_and(|old| *old != field), field.name, &named));
     }
     lines
+}
+
+/// A name that takes as much room as there is.
+fn fitted(name: &str, room: usize) -> String {
+    if name.chars().count() <= room {
+        return format!("{name:room$}");
+    }
+    name.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// How far the GPU's clock is ahead of the host's, over time.
@@ -94,9 +121,7 @@ fn timer(frame: &mut Frame<'_>, area: Rect, model: &Model<'_>, color: bool) {
     let points: Vec<_> =
         model.samples.iter().map(|sample| (sample.host as f64, sample.drift() as f64)).collect();
     let Some(last) = model.samples.back() else {
-        frame
-            .render_widget(Paragraph::new("no time to show").block(Block::bordered().title(" timer ")), area);
-        return;
+        return boxed(frame, area, "clock", vec![Line::from("no time to show")]);
     };
     let bounds = |of: fn(&(f64, f64)) -> f64| {
         let least = points.iter().map(of).fold(f64::INFINITY, f64::min);
@@ -108,19 +133,22 @@ fn timer(frame: &mut Frame<'_>, area: Rect, model: &Model<'_>, color: bool) {
     let line =
         Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(style).data(&points);
     let label = |ns: f64| format!("{ns:.0}");
+    let block = Block::bordered()
+        .title(format!(" clock drift: {:+} ns ", last.drift()))
+        .title_bottom(format!(" over {} ", Nanos(last.host)));
     let chart = Chart::new(vec![line])
-        .block(Block::bordered().title(format!(" timer: {:+} ns after {} ", last.drift(), Nanos(last.host))))
+        .block(block)
         .x_axis(Axis::default().bounds(x))
         .y_axis(Axis::default().bounds(y).labels([label(y[0]), label(y[1])]));
     frame.render_widget(chart, area);
 }
 
 fn sources(model: &Model<'_>) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::from(model.messages.clone())];
-    lines.extend(
-        model.interrupts.iter().map(|source| Line::from(format!("{:>8}  {}", source.count, source.name))),
-    );
-    lines
+    if model.interrupts.is_empty() {
+        return vec![Line::from("no driver of ours is bound")];
+    }
+    let line = |source: &Interrupt| Line::from(format!("{:>7} {}", source.count, source.name));
+    model.interrupts.iter().map(line).collect()
 }
 
 fn happened(model: &Model<'_>) -> Vec<Line<'static>> {

@@ -5,7 +5,8 @@ use std::path::Path;
 use nova_core::hal::Nanos;
 use nova_core::units::timer::View;
 
-use super::{Args, Time};
+use super::Args;
+use crate::clock::Clock;
 use crate::command::Context;
 use crate::error::Result;
 use crate::output;
@@ -15,7 +16,7 @@ use crate::picture::{self, Chart, Content, Curve, Picture};
 pub(super) fn run(file: &Path, args: &Args, cx: &mut Context) -> Result<()> {
     picture::kind_of(file)?;
     let opened = cx.open()?;
-    let mut time = Time::of(&opened)?;
+    let mut time = Clock::of(&opened)?;
     let mut points = Vec::new();
     let mut first = None;
     for reading in 0..args.readings {
@@ -31,7 +32,7 @@ pub(super) fn run(file: &Path, args: &Args, cx: &mut Context) -> Result<()> {
     }
     let last = points.last().copied().unwrap_or_default();
     let chart = Chart {
-        title: format!("{}: {:+.0} ns after {:.1} ms", opened.spec, last.1, last.0),
+        title: format!("{}: {:+.0} ns from the host's clock after {:.1} ms", opened.spec, last.1, last.0),
         x: "host time, ms".to_owned(),
         y: "GPU clock ahead, ns".to_owned(),
         content: Content::Curve(Curve(points)),
