@@ -219,7 +219,7 @@ fn no_color_is_heeded_on_a_terminal() {
         let screen = terminal.parser.screen();
         let dim = (0..SIZE.rows)
             .flat_map(|row| (0..SIZE.cols).map(move |col| (row, col)))
-            .any(|(row, col)| screen.cell(row, col).is_some_and(|cell| cell.dim()));
+            .any(|(row, col)| screen.cell(row, col).is_some_and(vt100::Cell::dim));
         assert_eq!(dim, colored, "{environment:?}:\n{}", terminal.text());
     }
 }

@@ -90,7 +90,7 @@ impl<'a> DrawingBackend for Lettered<'a> {
         };
         let (bounds, color) = (self.get_size(), style.color());
         for (x, y) in letters::dots(text, style.size()) {
-            let (x, y) = turned(style.transform(), (x + left, y + top));
+            let (x, y) = turned(&style.transform(), (x + left, y + top));
             let place = (at.0 + x, at.1 + y);
             // What hangs over the edge is not there.
             let inside = (0..bounds.0.cast_signed()).contains(&place.0)
@@ -104,7 +104,7 @@ impl<'a> DrawingBackend for Lettered<'a> {
 }
 
 /// Where a dot of turned text is.
-fn turned(transform: FontTransform, (x, y): (i32, i32)) -> (i32, i32) {
+fn turned(transform: &FontTransform, (x, y): (i32, i32)) -> (i32, i32) {
     match transform {
         FontTransform::None => (x, y),
         FontTransform::Rotate90 => (-y, x),

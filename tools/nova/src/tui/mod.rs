@@ -57,7 +57,7 @@ fn show(screen: &mut Screen, model: &mut Model<'_>, color: bool) -> Result<()> {
         screen.draw(|frame| view::draw(frame, model, color)).map_err(fail)?;
         let span = Duration::from_nanos(model.interval().get());
         let patience = if model.is_paused() {
-            Duration::from_secs(3600)
+            Duration::from_hours(1)
         } else {
             next.saturating_duration_since(Instant::now())
         };
@@ -67,13 +67,13 @@ fn show(screen: &mut Screen, model: &mut Model<'_>, color: bool) -> Result<()> {
                 continue;
             }
             match keys::action(key) {
-                Some(Action::Quit) if model.shows_help() => model.act(Action::Help)?,
+                Some(Action::Quit) if model.shows_help() => model.act(Action::Help),
                 Some(Action::Quit) => return Ok(()),
-                Some(action) => model.act(action)?,
+                Some(action) => model.act(action),
                 None => (),
             }
         } else if !model.is_paused() {
-            model.tick()?;
+            model.tick();
             next = Instant::now() + span;
         }
     }

@@ -112,7 +112,7 @@ impl<'a> Model<'a> {
             help: false,
             looks: 0,
         };
-        model.look()?;
+        model.look();
         Ok(model)
     }
 
@@ -138,35 +138,24 @@ impl<'a> Model<'a> {
     }
 
     /// Lets an interval pass, and looks.
-    ///
-    /// # Errors
-    ///
-    /// When the device fails for good.
-    pub(super) fn tick(&mut self) -> Result<()> {
+    pub(super) fn tick(&mut self) {
         let interval = self.options.interval;
         if let Some(bench) = &self.bench {
             // In real time the keyboard was waited for meanwhile.
-            if !self.opened.machine.is_real_time() {
-                bench.run_for(interval);
-            } else {
-                bench.run_for(Nanos(1));
-            }
+            let real = self.opened.machine.is_real_time();
+            bench.run_for(if real { Nanos(1) } else { interval });
         }
-        self.look()
+        self.look();
     }
 
     /// Does what a key asks for.
-    ///
-    /// # Errors
-    ///
-    /// When the device fails for good.
-    pub(super) fn act(&mut self, action: Action) -> Result<()> {
+    pub(super) fn act(&mut self, action: Action) {
         let page = 10;
         let last = self.rows.len().saturating_sub(1);
         match action {
             Action::Help => self.help = !self.help,
             Action::Pause => self.options.paused = !self.options.paused,
-            Action::Step if self.options.paused => self.tick()?,
+            Action::Step if self.options.paused => self.tick(),
             Action::Down => self.top = (self.top + 1).min(last),
             Action::Up => self.top = self.top.saturating_sub(1),
             Action::PageDown => self.top = (self.top + page).min(last),
@@ -180,11 +169,11 @@ impl<'a> Model<'a> {
                 bench.call(Gpu::trigger)?;
                 bench.run_for(Nanos::from_micros(100));
                 Ok(String::new())
-            })?,
+            }),
             Action::Alarm => self.drive("alarm", |bench| {
                 let (asked, fired) = bench.alarm(Nanos::from_millis(1))?;
                 Ok(format!(" +{}", Nanos(fired.seen.saturating_sub(asked))))
-            })?,
+            }),
             Action::Load => {
                 let on = !self.load;
                 self.drive(if on { "load on" } else { "load off" }, |bench| {
@@ -193,16 +182,15 @@ impl<'a> Model<'a> {
                         Ok(())
                     })?;
                     Ok(String::new())
-                })?;
+                });
                 self.load = on && self.bench.is_some();
             }
             Action::Step | Action::Quit => (),
         }
-        Ok(())
     }
 
     /// Has the driver do something, notes it, and looks what came of it.
-    fn drive(&mut self, what: &str, f: impl FnOnce(&mut Bench) -> Result<String>) -> Result<()> {
+    fn drive(&mut self, what: &str, f: impl FnOnce(&mut Bench) -> Result<String>) {
         let done = match &mut self.bench {
             Some(bench) => f(bench),
             None => Ok(": needs a driver of ours".to_owned()),
@@ -212,7 +200,7 @@ impl<'a> Model<'a> {
             Err(error) => format!("{what}: {}", error.what()),
         };
         self.note(said);
-        self.look()
+        self.look();
     }
 
     fn note(&mut self, what: String) {
@@ -223,7 +211,7 @@ impl<'a> Model<'a> {
     }
 
     /// Reads everything that is shown.
-    fn look(&mut self) -> Result<()> {
+    fn look(&mut self) {
         for row in &mut self.rows {
             row.before = row.value;
             row.value = self.opened.bus.read(row.target.offset, row.target.width).ok();
@@ -237,7 +225,7 @@ impl<'a> Model<'a> {
             (None, Some(clock)) => {
                 (clock.read(View::VirtualFunction).map(|time| (time, Vec::new())), self.state)
             }
-            (None, None) => return Ok(()),
+            (None, None) => return,
         };
         self.state = state;
         match time {
@@ -256,7 +244,6 @@ impl<'a> Model<'a> {
             }
         }
         self.looks += 1;
-        Ok(())
     }
 
     fn sample(&mut self, gpu: u64) {

@@ -16,6 +16,8 @@ use ratatui::{Frame, Terminal};
 use crate::error::{Code, Error, Result};
 use crate::signals;
 
+static HOOK: Once = Once::new();
+
 /// A screen of our own. When it is dropped, and at a panic or a signal, the terminal is as it was.
 pub(super) struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
@@ -31,7 +33,6 @@ impl Screen {
                 .next("nova watch 'NV_PTIMER_TIME_*'"));
         }
         let fail = |error: io::Error| Error::new(Code::Refused, format!("cannot use the terminal: {error}"));
-        static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |panic| {

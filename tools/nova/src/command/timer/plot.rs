@@ -19,6 +19,7 @@ pub(super) fn run(file: &Path, args: &Args, cx: &mut Context) -> Result<()> {
     let mut time = Clock::of(&opened)?;
     let mut points = Vec::new();
     let mut first = None;
+    let mut took = Nanos(0);
     for reading in 0..args.readings {
         if reading > 0 {
             time.pass(args.every);
@@ -27,6 +28,7 @@ pub(super) fn run(file: &Path, args: &Args, cx: &mut Context) -> Result<()> {
         let host = opened.machine.now();
         let (first_gpu, first_host) = *first.get_or_insert((gpu, host));
         let (gpu, host) = (gpu.wrapping_sub(first_gpu), host.saturating_sub(first_host));
+        took = Nanos(host);
         #[allow(clippy::cast_precision_loss, reason = "a picture has a thousand dots")]
         points.push((host as f64 / 1e6, gpu.cast_signed().wrapping_sub(host.cast_signed()) as f64));
     }
@@ -42,10 +44,6 @@ pub(super) fn run(file: &Path, args: &Args, cx: &mut Context) -> Result<()> {
         return cx.out.object(&Picture::new(file, format, args.readings.into()));
     }
     cx.out.line(format_args!("{}: {} readings", file.display(), args.readings));
-    output::note(format_args!(
-        "the GPU's clock ran {:+.0} ns from the host's in {}",
-        last.1,
-        Nanos((last.0 * 1e6) as u64)
-    ));
+    output::note(format_args!("the GPU's clock ran {:+.0} ns from the host's in {took}", last.1));
     Ok(())
 }
