@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::server::Server;
 use insta::assert_snapshot;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use vt100::Parser;
@@ -118,7 +119,7 @@ impl Terminal {
     }
 }
 
-/// Echo, lines, signals and the like.
+/// Echo, lines, signals and the like, as far as the terminal tells.
 fn modes(terminal: &dyn MasterPty) -> String {
     format!("{:?}", terminal.get_termios().unwrap())
 }
@@ -176,6 +177,26 @@ fn the_terminal_is_given_back_at_a_signal() {
         terminal.signal(signal);
         assert_ne!(terminal.end(), 0, "{signal}");
         terminal.is_restored();
+    }
+}
+
+#[test]
+fn a_gpu_of_another_process_is_shown_in_real_time_and_left_quiet() {
+    let server = Server::start(&["--chip", "ad102"]);
+    for signal in [None, Some("TERM")] {
+        let mut terminal = Terminal::start(&["-d", &server.device(), "tui", "--interval", "1ms"], &[]);
+        terminal.shows("look 3 ");
+        terminal.shows("AD102 (Ada), revision a1");
+        terminal.press("t");
+        terminal.shows(" 1 CPU doorbell");
+        match signal {
+            Some(signal) => terminal.signal(signal),
+            None => terminal.press("q"),
+        }
+        assert_eq!(terminal.end() == 0, signal.is_none(), "{signal:?}:\n{}", terminal.text());
+        terminal.is_restored();
+        let stats = server.stats();
+        assert_eq!((&stats["connected"], &stats["dma"]["maps"]), (&false.into(), &0.into()), "{stats}");
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     // Before anything is opened: a real device is not touched to be turned down.
     let config = config(&cx.device().parse()?)?;
     #[cfg(feature = "plot")]
-    args.plot.as_deref().map(crate::picture::kind_of).transpose()?;
+    let kind = args.plot.as_deref().map(crate::picture::kind_of).transpose()?;
     let opened = cx.open()?;
     if args.hang_demo {
         return hang::run(config, cx);
@@ -106,8 +106,8 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         plot::take(*part, &tallies, &mut removals);
     }
     #[cfg(feature = "plot")]
-    if let Some(file) = &args.plot {
-        plot::write(file, removals)?;
+    if let (Some(file), Some(kind)) = (&args.plot, kind) {
+        plot::write(file, kind, removals)?;
     }
     report.print(cx)?;
     cx.out.flush()?;

@@ -57,7 +57,7 @@ pub(crate) fn kind_of(path: &Path) -> Result<Kind> {
         _ => {
             let name = path.display();
             return Err(Error::usage(format!("{name}: a picture's name ends in .svg or .png"))
-                .next(format!("--plot {}", path.with_extension("svg").display())));
+                .next(path.with_extension("svg").display().to_string()));
         }
     };
     files::check(path)?;
@@ -69,8 +69,7 @@ pub(crate) fn kind_of(path: &Path) -> Result<Kind> {
 /// # Errors
 ///
 /// When it cannot be drawn or written.
-pub(crate) fn write(path: &Path, chart: &Chart) -> Result<Kind> {
-    let kind = kind_of(path)?;
+pub(crate) fn write(path: &Path, kind: Kind, chart: &Chart) -> Result<()> {
     let content = match kind {
         Kind::Svg => {
             let mut text = String::new();
@@ -79,8 +78,7 @@ pub(crate) fn write(path: &Path, chart: &Chart) -> Result<Kind> {
         }
         Kind::Png => bitmap::png(SIZE, |backend| draw(backend, chart))?,
     };
-    files::save(path, &content)?;
-    Ok(kind)
+    files::save(path, &content)
 }
 
 fn draw<B: DrawingBackend>(backend: B, chart: &Chart) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::output;
-use crate::picture::{self, Bar, Chart, Content};
+use crate::picture::{self, Bar, Chart, Content, Kind};
 use crate::stress::{Part, Tallies};
 
 /// Takes over what a part of the run has counted.
@@ -14,7 +14,7 @@ pub(super) fn take(part: Part, tallies: &Tallies, bars: &mut Vec<Bar>) {
 }
 
 /// Draws it.
-pub(super) fn write(file: &Path, bars: Vec<Bar>) -> Result<()> {
+pub(super) fn write(file: &Path, kind: Kind, bars: Vec<Bar>) -> Result<()> {
     let removals: u64 = bars.iter().map(|bar| bar.height).sum();
     let chart = Chart {
         title: format!("{removals} removals; blue: simulated time, orange: threads, real time"),
@@ -22,7 +22,7 @@ pub(super) fn write(file: &Path, bars: Vec<Bar>) -> Result<()> {
         y: "removals".to_owned(),
         content: Content::Bars(bars),
     };
-    picture::write(file, &chart)?;
+    picture::write(file, kind, &chart)?;
     output::note(format_args!("{}: {removals} removals", file.display()));
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::picture::{self, Chart, Content, Curve, Picture};
 
 /// Reads both clocks again and again, and draws how far one runs from the other.
 pub(super) fn run(file: &Path, args: &Args, cx: &mut Context) -> Result<()> {
-    picture::kind_of(file)?;
+    let format = picture::kind_of(file)?;
     let opened = cx.open()?;
     let mut time = Clock::of(&opened)?;
     let mut points = Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn run(file: &Path, args: &Args, cx: &mut Context) -> Result<()> {
         y: "GPU clock ahead, ns".to_owned(),
         content: Content::Curve(Curve(points)),
     };
-    let format = picture::write(file, &chart)?;
+    picture::write(file, format, &chart)?;
     if !cx.out.is_text() {
         return cx.out.object(&Picture::new(file, format, args.readings.into()));
     }

@@ -29,7 +29,7 @@ const MOST: usize = 40;
 
 /// Draws a row for each unit, or for each register of one, in the order of their addresses.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
-    picture::kind_of(&args.output)?;
+    let format = picture::kind_of(&args.output)?;
     let trace = TraceFile::read(&args.file)?;
     let family = trace.family();
     let (file, unit) = (args.file.display(), args.unit.as_deref());
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         y: if unit.is_some() { "register" } else { "unit" }.to_owned(),
         content: Content::Dots(Dots { rows, dots }),
     };
-    let format = picture::write(&args.output, &chart)?;
+    picture::write(&args.output, format, &chart)?;
     if !cx.out.is_text() {
         return cx.out.object(&Picture::new(&args.output, format, points as u64));
     }
