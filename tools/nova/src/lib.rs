@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod clock;
 mod command;
 mod decode;
 mod device;
@@ -13,10 +14,14 @@ mod files;
 pub mod fuzzing;
 mod host;
 mod output;
+#[cfg(feature = "plot")]
+mod picture;
 mod scenario;
 mod script;
 mod signals;
 mod stress;
+#[cfg(feature = "tui")]
+mod tui;
 mod value;
 
 use std::ffi::OsString;

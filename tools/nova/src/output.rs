@@ -84,6 +84,12 @@ impl Out {
         self.format
     }
 
+    /// Whether there are colours.
+    #[cfg(feature = "tui")]
+    pub(crate) fn has_color(&self) -> bool {
+        self.color
+    }
+
     /// Whether this is text, not JSON.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self.format, Format::Table | Format::Plain)

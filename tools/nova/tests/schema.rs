@@ -158,6 +158,10 @@ fn traces(checker: &mut Checker, path: &dyn Fn(&str) -> String) {
     checker.document("trace-compare", &["trace", "compare", &one, &other]);
     checker.document("trace-compare", &["trace", "compare", &one, &one]);
     checker.lines("hunk", &["trace", "compare", &one, &other]);
+    for kind in ["svg", "png"] {
+        checker.document("picture", &["trace", "plot", LOG, "-o", &path(&format!("x.{kind}"))]);
+        checker.document("picture", &["timer", "--plot", &path(&format!("y.{kind}"))]);
+    }
     checker.document("trace-convert", &["trace", "convert", &one, "-o", &log]);
 }
 

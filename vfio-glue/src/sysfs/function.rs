@@ -1,12 +1,15 @@
 //! What the system knows of one PCI function, without touching its registers.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::{Address, Error};
 
 /// In the PCI command register: the function answers memory accesses.
 const MEMORY_DECODING: u16 = 1 << 1;
+/// Size of the header of config space.
+const HEADER: usize = 64;
 /// In the flags of a resource: it is memory.
 const IORESOURCE_MEM: u64 = 0x200;
 
@@ -49,7 +52,7 @@ pub struct Resource {
 
 impl Function {
     pub(super) fn read(folder: &Path, address: Address) -> Result<Self, Error> {
-        let config = read(folder, "config")?;
+        let config = header(folder)?;
         let word = |at: usize| config.get(at..at + 2).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
         let short = || Error::Malformed { path: folder.join("config"), what: "it has less than 64 bytes" };
         let (Some(vendor), Some(device), Some(command)) = (word(0), word(2), word(4)) else {
@@ -118,6 +121,15 @@ fn resource_of(line: &str) -> Option<Resource> {
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let path = folder.join(name);
     fs::read(&path).map_err(|error| Error::file(&path, error))
+}
+
+/// The header of config space: each word more is an access to the device, of which some are slow.
+fn header(folder: &Path) -> Result<Vec<u8>, Error> {
+    let path = folder.join("config");
+    let mut header = Vec::with_capacity(HEADER);
+    let read = File::open(&path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut header));
+    read.map_err(|error| Error::file(&path, error))?;
+    Ok(header)
 }
 
 fn text(folder: &Path, name: &str) -> Result<String, Error> {

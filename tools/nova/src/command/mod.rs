@@ -18,6 +18,8 @@ pub(crate) mod sim;
 mod stress;
 mod timer;
 mod trace;
+#[cfg(feature = "tui")]
+mod tui;
 mod watch;
 
 pub(crate) use reg::family;
@@ -82,6 +84,9 @@ enum Command {
     Diff(diff::Args),
     /// Watch registers, and print what changes.
     Watch(watch::Args),
+    /// Show the device on a full screen: registers, timer, interrupts, events.
+    #[cfg(feature = "tui")]
+    Tui(tui::Args),
     /// Bind the driver to the device, remove it, or exercise both.
     #[command(subcommand)]
     Device(device::Command),
@@ -156,6 +161,8 @@ impl Cli {
             Command::Dump(args) => dump::run(&args, &mut cx),
             Command::Diff(args) => diff::run(&args, &mut cx),
             Command::Watch(args) => watch::run(&args, &mut cx),
+            #[cfg(feature = "tui")]
+            Command::Tui(args) => tui::run(&args, &cx),
             Command::Device(command) => device::run(&command, &mut cx),
             Command::Trace(command) => trace::run(&command, &mut cx),
             Command::Sim(command) => sim::run(&command, &mut cx),

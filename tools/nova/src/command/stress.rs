@@ -1,6 +1,8 @@
 //! `nova device stress`: the main job.
 
 mod hang;
+#[cfg(feature = "plot")]
+mod plot;
 mod progress;
 mod report;
 
@@ -42,6 +44,10 @@ pub(super) struct Args {
     /// Instead: let a client hang inside the device, and show what a removal that waits tells about it.
     #[arg(long, conflicts_with_all = ["seed", "seconds", "rounds", "first", "chip_mix", "mode"])]
     hang_demo: bool,
+    /// Draw how long removals took, as FILE.svg or FILE.png.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "FILE", conflicts_with = "hang_demo")]
+    plot: Option<std::path::PathBuf>,
 }
 
 /// Which hosts to run on.
@@ -70,6 +76,8 @@ impl Mode {
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     // Before anything is opened: a real device is not touched to be turned down.
     let config = config(&cx.device().parse()?)?;
+    #[cfg(feature = "plot")]
+    let kind = args.plot.as_deref().map(crate::picture::kind_of).transpose()?;
     let opened = cx.open()?;
     if args.hang_demo {
         return hang::run(config, cx);
@@ -80,6 +88,8 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         cx.out.flush()?;
     }
     let mut report = Report::new(identified, args.seed);
+    #[cfg(feature = "plot")]
+    let mut removals = Vec::new();
     for (part, tenths) in args.mode.parts() {
         let limit = Duration::from_secs(args.seconds) * *tenths / 10;
         let start = Instant::now();
@@ -92,6 +102,12 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
         let tallies = stress::run(*part, args.seed, args.first, chip, more);
         progress.finish();
         report.add(*part, &tallies, start.elapsed());
+        #[cfg(feature = "plot")]
+        plot::take(*part, &tallies, &mut removals);
+    }
+    #[cfg(feature = "plot")]
+    if let (Some(file), Some(kind)) = (&args.plot, kind) {
+        plot::write(file, kind, removals)?;
     }
     report.print(cx)?;
     cx.out.flush()?;

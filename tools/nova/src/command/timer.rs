@@ -1,17 +1,18 @@
 //! `nova timer`: the GPU's time.
 
+#[cfg(feature = "plot")]
+mod plot;
+
 use std::time::Duration;
 
-use nova_core::bus::Io;
-use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
-use nova_core::units::pri::Checked;
-use nova_core::units::timer::{self, Fired, View};
+use nova_core::units::timer::{Fired, View};
 use nova_kernel_client::When;
 use serde::Serialize;
 
 use super::{Context, repeat};
 use crate::bench::Bench;
+use crate::clock::Clock;
 use crate::device::{Access, KernelDevice, Opened};
 use crate::error::Result;
 use crate::output::SCHEMA_VERSION;
@@ -24,6 +25,18 @@ pub(super) struct Args {
     /// Schedule an alarm so far from now, such as 5ms, and wait for it.
     #[arg(long, value_name = "SPAN", value_parser = super::span, conflicts_with = "watch", allow_hyphen_values = true)]
     alarm: Option<Nanos>,
+    /// Draw how far the GPU's clock runs from the host's, as FILE.svg or FILE.png.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["watch", "alarm"])]
+    plot: Option<std::path::PathBuf>,
+    /// How many readings to draw.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "plot", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    readings: u32,
+    /// Time between two readings that are drawn.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "SPAN", default_value = "10ms", requires = "plot", value_parser = super::interval, allow_hyphen_values = true)]
+    every: Nanos,
 }
 
 #[derive(Serialize)]
@@ -49,6 +62,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads the time, watches it, or waits for an alarm.
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
+    #[cfg(feature = "plot")]
+    if let Some(file) = &args.plot {
+        return plot::run(file, args, cx);
+    }
     let opened = cx.open()?;
     match args.alarm {
         Some(ahead) => alarm(ahead, &opened, cx),
@@ -58,7 +75,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
 }
 
 fn read(opened: &Opened, cx: &mut Context) -> Result<()> {
-    let mut time = Time::of(opened)?;
+    let mut time = Clock::of(opened)?;
     let ptimer_ns = time.read(View::Ptimer)?;
     let virtual_function_ns = time.read(View::VirtualFunction)?;
     let device = opened.spec.to_string();
@@ -74,7 +91,7 @@ fn read(opened: &Opened, cx: &mut Context) -> Result<()> {
 }
 
 fn watch(args: &Args, opened: &Opened, cx: &mut Context) -> Result<()> {
-    let mut time = Time::of(opened)?;
+    let mut time = Clock::of(opened)?;
     let mut last = None;
     args.watch.each(opened.machine.as_ref(), cx, |cx, _, pause| {
         time.pass(pause);
@@ -129,50 +146,6 @@ fn kernel_alarm(ahead: Nanos, kernel: &KernelDevice) -> Result<(u64, Fired)> {
     let limit = ahead.saturating_add(PATIENCE);
     let alarm = kernel.call(|device| device.wait_alarm(When::In(ahead), Some(limit)))?;
     Ok((alarm.at_ns, Fired { at: alarm.due_ns, seen: alarm.seen_ns }))
-}
-
-/// The time of a device: through the driver, or bare where none can be bound.
-enum Time<'a> {
-    Bound(Box<Bench>),
-    Kernel { opened: &'a Opened, kernel: &'a KernelDevice },
-    Bare { opened: &'a Opened, boot0: u32 },
-}
-
-impl<'a> Time<'a> {
-    fn of(opened: &'a Opened) -> Result<Self> {
-        Ok(match &opened.access {
-            Access::Full => Self::Bound(Box::new(Bench::probe(opened)?)),
-            Access::Kernel(kernel) => Self::Kernel { opened, kernel },
-            Access::ReadOnly | Access::Recorded => Self::Bare { opened, boot0: opened.identify()?.boot0() },
-        })
-    }
-
-    fn read(&mut self, view: View) -> Result<u64> {
-        match self {
-            Self::Bound(bench) => bench.call(|cx| Gpu::timer(cx).now_through(view)),
-            Self::Kernel { kernel, .. } => {
-                let time = kernel.call(|device| device.time(view == View::Ptimer))?;
-                Ok(time.gpu_ns)
-            }
-            Self::Bare { opened, boot0 } => {
-                let io = Checked::new(Io::new(&opened.bus), *boot0);
-                timer::time(io, view).map_err(|error| opened.refine(error))
-            }
-        }
-    }
-
-    fn pass(&self, span: Nanos) {
-        match self {
-            Self::Bound(bench) => bench.run_for(span),
-            Self::Bare { opened, .. } | Self::Kernel { opened, .. } => {
-                let machine = &opened.machine;
-                let until = machine.now().saturating_add(span.get());
-                while machine.is_real_time() && machine.now() < until && machine.end().is_none() {
-                    machine.pass(until);
-                }
-            }
-        }
-    }
 }
 
 /// What day a time is, by NVIDIA's convention that the count is nanoseconds since 1970.

@@ -3,6 +3,8 @@
 mod compare;
 mod convert;
 mod on_device;
+#[cfg(feature = "plot")]
+mod plot;
 mod record;
 mod replay;
 mod show;
@@ -26,6 +28,9 @@ pub(super) enum Command {
     Compare(compare::Args),
     /// Write a trace in the other format: nova's own or a Linux mmiotrace log.
     Convert(convert::Args),
+    /// Draw the accesses of a trace over time, by unit, as SVG or PNG.
+    #[cfg(feature = "plot")]
+    Plot(plot::Args),
 }
 
 pub(super) fn run(command: &Command, cx: &mut Context) -> Result<()> {
@@ -35,5 +40,7 @@ pub(super) fn run(command: &Command, cx: &mut Context) -> Result<()> {
         Command::Replay(args) => replay::run(args, cx),
         Command::Compare(args) => compare::run(args, cx),
         Command::Convert(args) => convert::run(args, cx),
+        #[cfg(feature = "plot")]
+        Command::Plot(args) => plot::run(args, cx),
     }
 }

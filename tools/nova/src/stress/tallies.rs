@@ -25,6 +25,34 @@ impl Count {
     }
 }
 
+/// How often something took how long: four steps to each doubling.
+#[derive(Debug)]
+pub(crate) struct Latencies(Box<[Count]>);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self((0..64 * 4).map(|_| Count::default()).collect())
+    }
+}
+
+impl Latencies {
+    fn add(&self, ns: u64) {
+        let ns = ns.max(1);
+        let octave = ns.ilog2();
+        // The two bits below the highest one.
+        let quarter = (u128::from(ns) << 2 >> octave) as usize & 3;
+        if let Some(step) = self.0.get(octave as usize * 4 + quarter) {
+            step.add(1);
+        }
+    }
+
+    /// The steps that came, by their number: step `n` begins at about 2^(n/4) ns.
+    #[cfg_attr(not(any(feature = "plot", test)), allow(dead_code, reason = "for pictures"))]
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (u32, u64)> {
+        (0..).zip(self.0.iter().map(Count::get)).filter(|(_, count)| *count > 0)
+    }
+}
+
 /// Calls of one kind of entry.
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
@@ -82,6 +110,8 @@ pub(crate) struct Tallies {
     /// Removals that found a callback inside, named it, and went on later.
     pub(crate) removes_blocked: Count,
     pub(crate) worst_remove_ns: Count,
+    /// How long removals took.
+    pub(crate) remove_ns: Latencies,
     violations: Mutex<Vec<Violation>>,
 }
 
@@ -92,6 +122,12 @@ impl Tallies {
         if violations.len() < ENOUGH {
             violations.push(Violation { round, what: what.into() });
         }
+    }
+
+    /// Notes how long a removal took.
+    pub(super) fn removed_within(&self, ns: u64) {
+        self.worst_remove_ns.max(ns);
+        self.remove_ns.add(ns);
     }
 
     /// Broken rules, the first first.
@@ -116,4 +152,19 @@ impl Tallies {
 /// How often driver code ran on a host so far, failures included.
 pub(super) fn ran(tally: impl Fn(Kind) -> Tally) -> u64 {
     Kind::ALL.into_iter().map(|kind| tally(kind).ran + tally(kind).failed).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_fall_into_quarters_of_a_doubling() {
+        let latencies = Latencies::default();
+        for ns in [0, 1, 4, 5, 6, 7, 8, 1000, u64::MAX] {
+            latencies.add(ns);
+        }
+        let steps: Vec<_> = latencies.steps().collect();
+        assert_eq!(steps, [(0, 2), (8, 1), (9, 1), (10, 1), (11, 1), (12, 1), (39, 1), (255, 1)]);
+    }
 }

@@ -232,7 +232,7 @@ impl Scene {
             match self.device.remove_within(&mut Outside::new(), LIMIT) {
                 Ok(removed) => {
                     let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                    self.tallies.worst_remove_ns.max(took);
+                    self.tallies.removed_within(took);
                     if let (Some(step), false) = (removed.failed, self.lost.load(SeqCst)) {
                         self.violate(format!("`{step}` could not be undone on a GPU that is there"));
                     }

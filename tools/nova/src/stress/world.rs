@@ -194,7 +194,7 @@ impl Scene {
             Ok(removed) => {
                 self.tallies.removed_at.set(world.now().nanos());
                 let since = self.removing_since.load(Relaxed).checked_sub(1).unwrap_or(now);
-                self.tallies.worst_remove_ns.max(world.now().nanos().saturating_sub(since));
+                self.tallies.removed_within(world.now().nanos().saturating_sub(since));
                 if let (Some(step), false) = (removed.failed, self.lost.load(Relaxed)) {
                     self.violate(format!("`{step}` could not be undone on a GPU that is there"));
                 }

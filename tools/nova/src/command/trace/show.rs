@@ -138,7 +138,7 @@ pub(super) fn found(access: &Access, family: Option<Family>) -> Option<Found> {
 }
 
 /// Whether an access is to this unit, by the name of the address range or of the catalogue.
-fn of_unit(access: &Access, unit: Option<&str>, family: Option<Family>) -> bool {
+pub(super) fn of_unit(access: &Access, unit: Option<&str>, family: Option<Family>) -> bool {
     let Some(unit) = unit else { return true };
     regs::unit_of(access.offset).is_some_and(|name| name.eq_ignore_ascii_case(unit))
         || found(access, family).is_some_and(|found| found.unit.name.eq_ignore_ascii_case(unit))
