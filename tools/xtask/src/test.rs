@@ -17,6 +17,9 @@ pub(crate) struct Args {
     /// sanitizers, and shorten the long property suites.
     #[arg(long)]
     quick: bool,
+    /// Run the suite of the kernel module too, on two kernels that are built first. Not part of a plain run yet.
+    #[arg(long, conflicts_with = "quick")]
+    kernel: bool,
     /// Run the steps after a failed one too.
     #[arg(long)]
     keep_going: bool,
@@ -27,6 +30,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut steps = quick_steps(args.quick);
     if !args.quick {
         steps.extend(long_steps());
+    }
+    if args.kernel {
+        steps.push(Step::new("kernel", Show::Always, vm::check_kernel));
     }
     steps::run(steps, args.keep_going)
 }
@@ -61,7 +67,6 @@ fn long_steps() -> Vec<Step> {
         Step::new("msrv", Show::OnFailure, msrv::run),
         Step::new("deny", Show::OnFailure, deny::run),
         Step::new("virtual machine", Show::Always, vm::check),
-        Step::new("kernel", Show::Always, vm::check_kernel),
         Step::new("prove", Show::Always, prove::check),
         Step::new("thread sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Thread)),
         Step::new("address sanitizer", Show::OnFailure, |shell| sanitize::check(shell, Sanitizer::Address)),
