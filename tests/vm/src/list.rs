@@ -37,8 +37,8 @@ impl Machine {
         !matches!(self, Self::Bench | Self::Gpus)
     }
 
-    /// Whether it runs with the kernel of that name, `plain` or `debug`.
-    pub fn runs_on(self, flavour: &str) -> bool {
+    /// Whether its cases run with the kernel of that name, `plain` or `debug`.
+    fn runs_on(self, flavour: &str) -> bool {
         match self {
             Self::Bench | Self::Gpus => false,
             Self::Kernel => true,
@@ -64,12 +64,19 @@ pub struct Case {
     pub seconds: u64,
     /// What the kernel must report meanwhile; every other report fails the case.
     pub report: Option<&'static str>,
+    /// Of our own kernels, the only one that has what the case needs.
+    pub only: Option<&'static str>,
 }
 
 impl Case {
     /// How long it may take.
     pub fn limit(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    /// Whether it runs with the kernel of that name, `plain` or `debug`.
+    pub fn runs_on(&self, flavour: &str) -> bool {
+        self.machine.runs_on(flavour) && self.only.is_none_or(|only| only == flavour)
     }
 
     /// The case of that name.
@@ -79,25 +86,30 @@ impl Case {
 }
 
 const fn bench(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Bench, seconds, report: None }
+    Case { name, about, machine: Machine::Bench, seconds, report: None, only: None }
 }
 
 const fn gpus(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Gpus, seconds, report: None }
+    Case { name, about, machine: Machine::Gpus, seconds, report: None, only: None }
 }
 
 /// A case of nova's module, on both kernels.
 const fn kernel(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Kernel, seconds, report: None }
+    Case { name, about, machine: Machine::Kernel, seconds, report: None, only: None }
+}
+
+/// The same on the debug kernel alone, which has what the case needs.
+const fn debug(name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { only: Some("debug"), ..kernel(name, seconds, about) }
 }
 
 const fn plain(machine: Machine, name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine, seconds, report: None }
+    Case { name, about, machine, seconds, report: None, only: None }
 }
 
 /// A mistake in the canary, which the debug kernel must report.
 const fn canary(name: &'static str, report: &'static str, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Canary, seconds: 120, report: Some(report) }
+    Case { name, about, machine: Machine::Canary, seconds: 120, report: Some(report), only: None }
 }
 
 /// Every case, in the order in which they run.
@@ -216,7 +228,7 @@ pub const CASES: &[Case] = &[
         600,
         "probe with its first, second and so on access failing: it fails in good order or copes",
     ),
-    kernel("kernel_failslab", 600, "the same with allocations, where the kernel can make them fail"),
+    debug("kernel_failslab", 600, "the same with its first, second and so on allocation failing"),
     kernel("kernel_suspend", 240, "suspend and resume under open files, alarms and work"),
     kernel(
         "kernel_exit",
@@ -277,5 +289,15 @@ mod tests {
             assert!(Case::find(case.name).is_some_and(|found| found.about == case.about));
         }
         assert!(Case::find("no such case").is_none());
+    }
+
+    #[test]
+    fn a_case_runs_where_there_is_what_it_needs() {
+        let on = |name| ["plain", "debug"].map(|flavour| Case::find(name).unwrap().runs_on(flavour));
+        assert_eq!(on("kernel_probe"), [true, true]);
+        assert_eq!(on("kernel_failslab"), [false, true]);
+        assert_eq!(on("canary_freed"), [false, true]);
+        assert_eq!(on("gpu_iommufd"), [true, false]);
+        assert_eq!(on("boot"), [false, false]);
     }
 }
