@@ -143,16 +143,6 @@ fn waits(device: &Device) -> Result<String> {
 
 /// Somebody who is not root may ask for everything but registers.
 fn others_may(node: &Path) -> Result<&'static str> {
-    if Command::new("/bin/nova")
-        .arg("--version")
-        .uid(65534)
-        .output()
-        .is_err_and(|error| error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()))
-    {
-        return Ok(
-            "NOT SEEN: what others than root may, because this kernel has no other users (CONFIG_MULTIUSER)",
-        );
-    }
     fs::set_permissions(node, fs::Permissions::from_mode(0o666)).context("chmod")?;
     let device = format!("dev:{}", node.display());
     let run = |words: &[&str]| {
