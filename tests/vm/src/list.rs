@@ -93,7 +93,7 @@ const fn gpus(name: &'static str, seconds: u64, about: &'static str) -> Case {
     Case { name, about, machine: Machine::Gpus, seconds, report: None, only: None }
 }
 
-/// A case of nova's module, on both kernels.
+/// A case of nova's module, on both kernels. The debug kernel takes ten times as long as the plain one.
 const fn kernel(name: &'static str, seconds: u64, about: &'static str) -> Case {
     Case { name, about, machine: Machine::Kernel, seconds, report: None, only: None }
 }
@@ -193,50 +193,50 @@ pub const CASES: &[Case] = &[
     gpus("gpu_surprise_remove", 120, "the same in the middle of remove"),
     kernel(
         "kernel_probe",
-        60,
+        300,
         "nova.ko is loaded, bound to a GPU of every family, unloaded; nothing is left",
     ),
     kernel(
         "kernel_info_cli",
-        120,
+        600,
         "`nova -d dev:/dev/novaN` prints what `nova -d sim:CHIP` prints, and refuses what it cannot do",
     ),
     kernel(
         "kernel_abi",
-        90,
+        300,
         "the calls on /dev/novaN as nova.h has them: sizes, flags, errors, permissions, signals, poll",
     ),
-    kernel("kernel_timer", 120, "time, alarms by interrupt, alarms in the past, all alarms at once"),
-    kernel("kernel_irq", 90, "interrupts are waited for and counted, none is lost, a storm is survived"),
-    kernel("kernel_buses", 90, "the suite of buses, as far as a bus for reading goes, and identification"),
+    kernel("kernel_timer", 600, "time, alarms by interrupt, alarms in the past, all alarms at once"),
+    kernel("kernel_irq", 300, "interrupts are waited for and counted, none is lost, a storm is survived"),
+    kernel("kernel_buses", 300, "the suite of buses, as far as a bus for reading goes, and identification"),
     kernel(
         "kernel_unbind",
-        120,
+        600,
         "unbind while files are open and calls wait: all end with ENODEV, for ever; bound again",
     ),
-    kernel("kernel_unplug", 120, "orderly unplug in the same state, and back"),
-    kernel("kernel_surprise_wait", 120, "a GPU falls off the bus while calls wait and others go on"),
-    kernel("kernel_surprise_irq", 120, "the same in a storm of interrupts"),
+    kernel("kernel_unplug", 600, "orderly unplug in the same state, and back"),
+    kernel("kernel_surprise_wait", 600, "a GPU falls off the bus while calls wait and others go on"),
+    kernel("kernel_surprise_irq", 600, "the same in a storm of interrupts"),
     kernel(
         "kernel_surprise_work",
-        120,
+        600,
         "the same while work queues itself again and a timer sets itself again",
     ),
-    kernel("kernel_surprise_remove", 120, "the same in the middle of unbind"),
+    kernel("kernel_surprise_remove", 600, "the same in the middle of unbind"),
     kernel(
         "kernel_probe_faults",
-        600,
+        2400,
         "probe with its first, second and so on access failing: it fails in good order or copes",
     ),
-    debug("kernel_failslab", 600, "the same with its first, second and so on allocation failing"),
-    kernel("kernel_suspend", 240, "suspend and resume under open files, alarms and work"),
+    debug("kernel_failslab", 2400, "the same with its first, second and so on allocation failing"),
+    kernel("kernel_suspend", 1200, "suspend and resume under open files, alarms and work"),
     kernel(
         "kernel_exit",
-        240,
+        1200,
         "rmmod while work and timer set themselves again, interrupts storm and a call blocks",
     ),
-    kernel("kernel_rebind", 1800, "rounds of unbind and bind under four stress processes; nothing is left"),
-    kernel("kernel_reload", 1800, "rounds of insmod and rmmod under four stress processes; nothing is left"),
+    kernel("kernel_rebind", 3600, "rounds of unbind and bind under four stress processes; nothing is left"),
+    kernel("kernel_reload", 3600, "rounds of insmod and rmmod under four stress processes; nothing is left"),
     // Reports of KASAN end lockdep, and so do its own of an order: in this order each mistake still finds its reporter.
     canary(
         "canary_atomic",
