@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(in crate::cases) fn suspend() -> Result<()> {
-    let rounds = rounds(20, 2)?;
+    let rounds = rounds(20, [2, 1])?;
     fs::write("/sys/power/pm_test", "devices").context("this kernel has no pm_test (CONFIG_PM_DEBUG)")?;
     // How long it stays asleep, in seconds; five if this kernel does not let us say.
     let _ = fs::write("/sys/module/suspend/parameters/pm_test_delay", "1");
