@@ -74,7 +74,7 @@ fn rebind_while(chip: &'static str, next_round: impl Fn() -> Option<u32>) -> Res
 }
 
 pub(in crate::cases) fn reload() -> Result<()> {
-    let rounds = rounds(500, [60, 10])?;
+    let rounds = rounds(500, [40, 10])?;
     let module = Module::load()?;
     module.unload()?;
     reload_times(WARM_UP / 4)?;
