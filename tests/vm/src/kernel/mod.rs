@@ -19,7 +19,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use nova_kernel_client::{Device, Kind};
-use nova_vm_tests::FULL_WORD;
+use nova_vm_tests::{FLAVOUR, FULL_WORD};
 use rustix::{
     io::Errno,
     mount::{MountFlags, mount},
@@ -211,10 +211,15 @@ impl Gpu {
     }
 }
 
-/// How many rounds of something: `all` if the user has asked for all of them, else `some`.
-pub(crate) fn rounds(all: u32, some: u32) -> Result<u32> {
+/// How many rounds of something: `all` if the user has asked for all of them, else `some`: the second number is for the debug
+/// kernel, which takes ten times as long.
+pub(crate) fn rounds(all: u32, some: [u32; 2]) -> Result<u32> {
     let line = fs::read_to_string("/proc/cmdline")?;
-    Ok(if line.split_whitespace().any(|word| word == FULL_WORD) { all } else { some })
+    if line.split_whitespace().any(|word| word == FULL_WORD) {
+        return Ok(all);
+    }
+    let debug = std::env::var(FLAVOUR).is_ok_and(|name| name == "debug");
+    Ok(some[usize::from(debug)])
 }
 
 /// Fails if a call did not end because the device is gone.

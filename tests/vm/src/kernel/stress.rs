@@ -37,7 +37,7 @@ struct Running {
 }
 
 impl Stress {
-    /// Starts so many. `gentle` ones have their files closed half of the time.
+    /// Starts so many. `gentle` ones have their files closed most of the time.
     pub(crate) fn start(count: u32, gentle: bool) -> Result<Self> {
         let start = |seed: u32| -> Result<Running> {
             let mut child = Command::new("/proc/self/exe")
@@ -119,7 +119,7 @@ pub(crate) fn run(seed: &str, manner: &str) -> Result<()> {
             Err(error) => ensure_harmless(&error)?,
         }
         if gentle {
-            thread::sleep(Duration::from_millis(2 + random.below(6) as u64));
+            thread::sleep(Duration::from_millis(5 + random.below(16) as u64));
         }
     }
     println!("{} {} {}", done.opened, done.calls, done.gone);

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -143,20 +143,10 @@ fn waits(device: &Device) -> Result<String> {
 
 /// Somebody who is not root may ask for everything but registers.
 fn others_may(node: &Path) -> Result<&'static str> {
-    if Command::new("/bin/nova")
-        .arg("--version")
-        .uid(65534)
-        .output()
-        .is_err_and(|error| error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()))
-    {
-        return Ok(
-            "NOT SEEN: what others than root may, because this kernel has no other users (CONFIG_MULTIUSER)",
-        );
-    }
     fs::set_permissions(node, fs::Permissions::from_mode(0o666)).context("chmod")?;
     let device = format!("dev:{}", node.display());
     let run = |words: &[&str]| {
-        Command::new("/bin/nova").args(["-d", &device]).args(words).uid(65534).gid(65534).output()
+        Command::new("/proc/self/exe").args(["as-nobody", "/bin/nova", "-d", &device]).args(words).output()
     };
     for words in [&["info"][..], &["timer"], &["timer", "--alarm", "1ms"], &["irq"]] {
         let output = run(words).context("nobody's nova")?;

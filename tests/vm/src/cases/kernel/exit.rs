@@ -19,7 +19,7 @@ use crate::{
 const STORMS: [[&str; 2]; 2] = [["tu102", "gh100"], ["ga102", "gb202"]];
 
 pub(in crate::cases) fn exit() -> Result<()> {
-    let rounds = rounds(100, 20)?;
+    let rounds = rounds(100, [8, 3])?;
     let mut control = Control::open()?;
     let mut worst = Duration::ZERO;
     let mut turns = [0; 2];

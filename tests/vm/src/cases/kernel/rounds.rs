@@ -21,7 +21,7 @@ const PROCESSES: u32 = 4;
 const WARM_UP: u32 = 20;
 
 pub(in crate::cases) fn rebind() -> Result<()> {
-    let rounds = rounds(2000, 300)?;
+    let rounds = rounds(2000, [300, 40])?;
     let module = Module::load()?;
     rebind_all(WARM_UP)?;
     let before = Count::now()?;
@@ -74,7 +74,7 @@ fn rebind_while(chip: &'static str, next_round: impl Fn() -> Option<u32>) -> Res
 }
 
 pub(in crate::cases) fn reload() -> Result<()> {
-    let rounds = rounds(500, 60)?;
+    let rounds = rounds(500, [40, 10])?;
     let module = Module::load()?;
     module.unload()?;
     reload_times(WARM_UP / 4)?;

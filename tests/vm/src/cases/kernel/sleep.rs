@@ -11,14 +11,12 @@ use nova_vm_tests::CHIPS;
 
 use super::files::{load, use_it};
 use crate::{
-    kernel::{Gpu, LONG, Module},
+    kernel::{Gpu, LONG, Module, rounds},
     under_way::UnderWay,
 };
 
-/// Rounds of sleep.
-const ROUNDS: u32 = 5;
-
 pub(in crate::cases) fn suspend() -> Result<()> {
+    let rounds = rounds(20, [2, 1])?;
     fs::write("/sys/power/pm_test", "devices").context("this kernel has no pm_test (CONFIG_PM_DEBUG)")?;
     // How long it stays asleep, in seconds; five if this kernel does not let us say.
     let _ = fs::write("/sys/module/suspend/parameters/pm_test_delay", "1");
@@ -31,14 +29,14 @@ pub(in crate::cases) fn suspend() -> Result<()> {
         held.push((gpu, device));
     }
     let mut asleep = Duration::ZERO;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         asleep += sleep_once(&held).with_context(|| format!("round {round}"))?;
     }
     fs::write("/sys/power/pm_test", "none")?;
     drop(held);
     module.unload()?;
     println!(
-        "{ROUNDS} rounds on {} GPUs with open files, work and alarms, {} s in all",
+        "{rounds} rounds on {} GPUs with open files, work and alarms, {} s in all",
         CHIPS.len(),
         asleep.as_secs()
     );

@@ -41,7 +41,7 @@ pub(super) fn select(only: &[String], flavour: Option<Flavour>) -> Result<Vec<&'
     }
     let is_wanted = |case: &&Case| only.is_empty() || only.iter().any(|name| name == case.name);
     let runs = |case: &&Case| match flavour {
-        Some(flavour) => case.machine.runs_on(flavour.name()),
+        Some(flavour) => case.runs_on(flavour.name()),
         None => !case.machine.needs_own_kernel(),
     };
     Ok(CASES.iter().filter(is_wanted).filter(runs).collect())
