@@ -149,6 +149,16 @@ impl Gpu {
         fs::write(Path::new(DRIVER).join("bind"), self.function.address())
     }
 
+    /// Binds it after it was lost: while the module is about to take itself off, its probe answers EBUSY (docs/kernel.md).
+    pub(crate) fn bind_again(&self) -> Result<()> {
+        let mut last = Ok(());
+        until("binding that is not busy", || {
+            last = self.bind();
+            Ok(!matches!(&last, Err(error) if error.raw_os_error() == Some(Errno::BUSY.raw_os_error())))
+        })?;
+        last.with_context(|| format!("binding {} after it came back", self.chip))
+    }
+
     /// Unbinds it; gives how long that took.
     pub(crate) fn unbind(&self) -> io::Result<Duration> {
         let started = Instant::now();

@@ -36,7 +36,7 @@ fn on_each(
         let (took, old) = known.with_context(|| *chip)?;
         unbound.context("after the GPU was gone")?;
         worst = worst.max(took);
-        gpu.bind().with_context(|| format!("binding {chip} after it came back"))?;
+        gpu.bind_again()?;
         drop(use_it(&gpu).with_context(|| format!("{chip} after it came back"))?);
         drop(old);
     }
@@ -107,7 +107,7 @@ pub(in crate::cases) fn remove() -> Result<()> {
         }
         unbound.with_context(|| chip)??;
         worst = worst.max(took);
-        gpu.bind().with_context(|| format!("binding {chip} after it came back"))?;
+        gpu.bind_again()?;
         drop(use_it(&gpu).with_context(|| format!("{chip} after it came back"))?);
     }
     module.unload()?;
