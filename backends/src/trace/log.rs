@@ -123,6 +123,8 @@ impl fmt::Display for Time {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::access::Width;
     use crate::trace::{Event, parse_any};
