@@ -31,6 +31,7 @@ const LEFT_OUT: [&str; 2] = ["target", ".git"];
 /// Suites of `nova-tests` that look at the lifecycle.
 const SUITES: [&str; 10] = [
     "hooks",
+    "doubtful_gate",
     "sandbox",
     "contract",
     "children",
