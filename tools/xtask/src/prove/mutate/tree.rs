@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_mins(15);
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
 /// Suites of `nova-tests` that look at the lifecycle.
-const SUITES: [&str; 10] = [
+const SUITES: [&str; 11] = [
     "hooks",
     "doubtful_gate",
     "sandbox",
