@@ -23,6 +23,8 @@ mod driver;
 mod entry;
 mod file;
 mod host;
+#[cfg(nova_debug)]
+mod pace;
 mod raw;
 mod report;
 #[cfg(nova_debug)]

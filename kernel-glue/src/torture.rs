@@ -19,7 +19,7 @@ use nova_core::lifecycle::{
     WorkEntry,
 };
 use nova_core::regs::intr::NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER as LEAF_TRIGGER;
-use nova_core::regs::pmc::NV_PMC_BOOT_0;
+use nova_core::regs::pmc::NV_PMC_BOOT_42;
 use nova_core::units::intr::Source;
 use nova_core::Error as GpuError;
 
@@ -63,7 +63,7 @@ impl Torture {
     fn on_work(cx: &Bound<'_, Self>) -> Result<(), GpuError> {
         let this = cx.data();
         this.work.fetch_add(1, Ordering::Relaxed);
-        let Ok(_) = cx.io().read(NV_PMC_BOOT_0);
+        let Ok(_) = cx.io().read(NV_PMC_BOOT_42);
         if this.storm.load(Ordering::Relaxed) {
             let Ok(()) = cx.io().write_word(LEAF_TRIGGER, Source::CPU_DOORBELL.number());
         }
@@ -76,7 +76,7 @@ impl Torture {
     fn on_timer(cx: &Bound<'_, Self, NoSleep>) -> Result<Rearm, GpuError> {
         let this = cx.data();
         this.timer.fetch_add(1, Ordering::Relaxed);
-        let Ok(_) = cx.io().read(NV_PMC_BOOT_0);
+        let Ok(_) = cx.io().read(NV_PMC_BOOT_42);
         let on = this.on.load(Ordering::Relaxed);
         Ok(if on { Rearm::At(cx.clock().now() + PERIOD) } else { Rearm::No })
     }
@@ -163,6 +163,10 @@ pub(crate) fn debug(file: &OpenFile, debug: &mut Debug) -> Result {
         }
         Debug::BLOCK => crate::calls::block(file),
         Debug::STORM => storm(file, on),
+        Debug::PACE => {
+            debug.out = crate::pace::measure(file, debug.arg)?;
+            Ok(())
+        }
         _ => Err(EINVAL),
     }
 }

@@ -194,4 +194,6 @@ impl Debug {
     pub const BLOCK: u32 = 3;
     /// Raises a software interrupt whenever one was served: on or off.
     pub const STORM: u32 = 4;
+    /// Makes entries and measures them.
+    pub const PACE: u32 = 5;
 }

@@ -51,6 +51,7 @@ fn facts() -> Facts {
         ("NOVA_DEBUG_TRIGGER", Debug::TRIGGER.into()),
         ("NOVA_DEBUG_BLOCK", Debug::BLOCK.into()),
         ("NOVA_DEBUG_STORM", Debug::STORM.into()),
+        ("NOVA_DEBUG_PACE", Debug::PACE.into()),
         ("_Alignof(struct nova_irq)", 4),
     ];
     facts.extend(constants.map(|(what, value)| (what.to_owned(), value)));

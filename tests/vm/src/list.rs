@@ -104,7 +104,7 @@ const fn debug(name: &'static str, seconds: u64, about: &'static str) -> Case {
 }
 
 const fn plain(machine: Machine, name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine, seconds, report: None, only: None }
+    Case { name, about, machine, seconds, report: None, only: Some("plain") }
 }
 
 /// A mistake in the canary, which the debug kernel must report.
@@ -237,6 +237,12 @@ pub const CASES: &[Case] = &[
     ),
     kernel("kernel_rebind", 3600, "rounds of unbind and bind under four stress processes; nothing is left"),
     kernel("kernel_reload", 3600, "rounds of insmod and rmmod under four stress processes; nothing is left"),
+    plain(
+        Machine::Kernel,
+        "kernel_figures",
+        300,
+        "unbinding beside a driver that holds its resources in Devres, an entry beside SRCU: figures, not limits",
+    ),
     // Reports of KASAN end lockdep, and so do its own of an order: in this order each mistake still finds its reporter.
     canary(
         "canary_atomic",

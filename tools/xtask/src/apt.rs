@@ -3,7 +3,7 @@
 //! stay as they are, and nothing here needs root.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -23,6 +23,8 @@ const KEYRINGS: &str = "/usr/share/keyrings";
 pub(crate) struct Apt {
     dir: PathBuf,
     options: Vec<String>,
+    /// Held for as long as this lives: the folder is one run's at a time.
+    _lock: File,
 }
 
 impl Apt {
@@ -49,8 +51,11 @@ impl Apt {
         };
         let lines = suites.iter().map(line).collect::<Result<String>>()?;
         let (sources, status) = (dir.join("sources.list"), dir.join("status"));
-        fs::write(&sources, lines)?;
-        fs::write(&status, "")?;
+        // Written once: another run may be reading them.
+        if fs::read_to_string(&sources).ok().as_ref() != Some(&lines) {
+            fs::write(&sources, lines)?;
+            fs::write(&status, "")?;
+        }
         let sources = format!("Dir::Etc::sourcelist={}", sources.display());
         let mut options = vec![sources, "Dir::Etc::sourceparts=-".to_owned()];
         options.extend(suites.last().map(|suite| format!("APT::Default-Release={suite}")));
@@ -70,12 +75,15 @@ impl Apt {
             format!("Dir::State::status={status}"),
             format!("Dir::Cache={at}"),
             format!("Dir::Cache::archives={at}/archives"),
-            // The folders are this user's, so neither apt's user nor its lock is wanted.
+            // The folders are this user's, so apt's user is not wanted, and its locks, which fail instead of waiting, are
+            // not either: there is one of our own.
             "APT::Sandbox::User=root".to_owned(),
             "Debug::NoLocking=1".to_owned(),
         ];
         options.extend_from_slice(more);
-        Ok(Self { dir, options })
+        let lock = File::create(dir.join("nova.lock"))?;
+        lock.lock().with_context(|| format!("cannot lock {}", dir.display()))?;
+        Ok(Self { dir, options, _lock: lock })
     }
 
     /// Fetches the package lists.

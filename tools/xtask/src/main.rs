@@ -57,6 +57,8 @@ enum Task {
     Prove(prove::Args),
     /// Build the kernel module, `nova.ko`.
     Kmod(kernel::module::Args),
+    /// Build the kernels that `cargo xtask vm --kernel` boots, if the cache has none.
+    Kernels,
     /// Boot a real Linux in QEMU and run the cases of the guest suite in it.
     Vm(vm::Args),
 }
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Task::Sanitize(args) => sanitize::run(&shell, &args),
         Task::Prove(args) => prove::run(&shell, &args),
         Task::Kmod(args) => kernel::module::run(&shell, &args),
+        Task::Kernels => kernel::prepare(&shell),
         Task::Vm(args) => vm::run(&shell, &args),
     };
     match result {

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 
 use crate::{
-    bare_metal, deny, msrv, no_std, prove,
+    bare_metal, deny,
+    kernel::ahead::Ahead,
+    msrv, no_std, prove,
     sanitize::{self, Sanitizer},
     shell::{self, Shell},
     steps::{self, Show, Step},
@@ -13,13 +15,10 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove and the
-    /// sanitizers, and shorten the long property suites.
+    /// Leave out the release tests, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove, the
+    /// sanitizers and the kernel module, and shorten the long property suites.
     #[arg(long)]
     quick: bool,
-    /// Run the suite of the kernel module too, on two kernels that are built first. Not part of a plain run yet.
-    #[arg(long, conflicts_with = "quick")]
-    kernel: bool,
     /// Run the steps after a failed one too.
     #[arg(long)]
     keep_going: bool,
@@ -29,10 +28,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut steps = quick_steps(args.quick);
     if !args.quick {
+        // Two kernels are built beside everything else: it takes a quarter of an hour by itself.
+        let kernels = Ahead::start();
         steps.extend(long_steps());
-    }
-    if args.kernel {
-        steps.push(Step::new("kernel", Show::Always, vm::check_kernel));
+        steps.push(Step::new("kernel", Show::Always, |shell| {
+            kernels?.finish()?;
+            vm::check_kernel(shell)
+        }));
     }
     steps::run(steps, args.keep_going)
 }

@@ -67,6 +67,7 @@ const RUNS: &[(&str, Run)] = &[
     ("kernel_exit", kernel::exit::exit),
     ("kernel_rebind", kernel::rounds::rebind),
     ("kernel_reload", kernel::rounds::reload),
+    ("kernel_figures", kernel::figures::figures),
     ("canary_atomic", canary::atomic),
     ("canary_lock_order", canary::lock_order),
     ("canary_timer", canary::timer),

@@ -3,8 +3,10 @@
 //! [`mod@toolchain`] gets the compilers, [`source`] Debian's kernel source, [`build`] makes a kernel of it and keeps what a
 //! module needs, [`module`] builds modules against such a kernel or one that a person names. `docs/vm.md` is for the reader.
 
+pub(crate) mod ahead;
 mod build;
 mod config;
+pub(crate) mod figures;
 pub(crate) mod module;
 mod source;
 mod toolchain;
@@ -93,4 +95,10 @@ impl Kernel {
 /// The compilers for kernels and modules.
 pub(crate) fn toolchain(shell: &Shell) -> Result<Toolchain> {
     Toolchain::ensure(shell)
+}
+
+/// Builds those of the kernels that the cache does not have.
+pub(crate) fn prepare(shell: &Shell) -> Result<()> {
+    let toolchain = toolchain(shell)?;
+    Flavour::ALL.into_iter().try_for_each(|flavour| Kernel::ensure(shell, &toolchain, flavour).map(drop))
 }

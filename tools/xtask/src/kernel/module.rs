@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{Flavour, Kernel, Toolchain};
+use super::{Flavour, Kernel, Toolchain, figures};
 use crate::{
     cache,
     shell::{self, Shell},
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Build the module that the kernel suite runs: with its debug calls and self-tests in it.
     #[arg(long)]
     tests: bool,
+    /// Print the size of each crate in it as well.
+    #[arg(long)]
+    sizes: bool,
 }
 
 /// Builds `nova.ko` and says where it is.
@@ -39,6 +42,11 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let module = nova(shell, &toolchain, &kdir, name, args.tests)?;
     let bytes = fs::metadata(&module)?.len();
     shell::say(&format!("{} ({} KiB) for {}", module.display(), bytes.div_ceil(1024), kdir.display()));
+    if args.sizes
+        && let Some(folder) = module.parent()
+    {
+        shell.print(&figures::sizes(&toolchain, folder)?)?;
+    }
     Ok(())
 }
 

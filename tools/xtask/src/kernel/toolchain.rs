@@ -130,6 +130,13 @@ impl Toolchain {
         }
     }
 
+    /// One of LLVM's programs.
+    pub(super) fn llvm_tool(&self, name: &str) -> Command {
+        let mut command = Command::new(self.llvm().join("bin").join(name));
+        self.equip(&mut command);
+        command
+    }
+
     /// The workspace's own rustc comes first: in another folder rustup would start another one.
     fn path(&self) -> OsString {
         let mut path = vec![self.sysroot.join("bin")];

@@ -8,7 +8,7 @@ use nova_vm_tests::FULL_WORD;
 use super::{Stage, System, boot, cases, guest::Own};
 use crate::{
     cache,
-    kernel::{self, Flavour, Kernel, Toolchain, module},
+    kernel::{self, Flavour, Kernel, Toolchain, figures, module},
     shell::{self, Shell},
 };
 
@@ -46,7 +46,15 @@ fn on(shell: &Shell, stage: &Stage<'_>, toolchain: &Toolchain, kernel: &Kernel, 
     }
     let (kdir, name) = (kernel.dir(), kernel.flavour().name());
     let mut modules = module::of_the_suite(shell, toolchain, kdir, name)?;
-    modules.push(module::nova(shell, toolchain, kdir, name, true)?);
+    let nova = module::nova(shell, toolchain, kdir, name, true)?;
+    if kernel.flavour() == Flavour::Plain
+        && let Some(peer) = modules.iter().find(|path| path.ends_with("peer.ko"))
+    {
+        // The debug kernel's compiler puts a call of KASAN's before each.
+        let accesses = figures::accesses(toolchain, &nova, peer)?;
+        shell::say(&format!("register accesses are the instructions of readl() and writel(): {accesses}"));
+    }
+    modules.push(nova);
     let mut words = kernel.flavour().words().to_vec();
     words.extend(stage.args.suite.full.then_some(FULL_WORD));
     let system = System {

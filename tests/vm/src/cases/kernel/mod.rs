@@ -5,6 +5,7 @@ pub(super) mod basic;
 pub(super) mod cli;
 pub(super) mod exit;
 pub(super) mod faults;
+pub(super) mod figures;
 pub(super) mod files;
 pub(super) mod gone;
 pub(super) mod rounds;
