@@ -71,7 +71,7 @@ pub(super) fn run(bounds: Bounds, names: &[String]) -> Result<Finding> {
 fn limit(bounds: Bounds) -> Option<Duration> {
     match bounds {
         Bounds::Quick => Some(Duration::from_mins(2)),
-        Bounds::Usual => Some(Duration::from_mins(2)),
+        Bounds::Usual => Some(Duration::from_secs(150)),
         Bounds::Full => None,
     }
 }
