@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The other half of the argument: a driver that holds its resources in `Devres`, each of which is revoked by itself when the
-//! driver is unbound. `insmod revocable.ko resources=N`, then `driver_override`. The case `kernel_figures` measures its unbind.
+//! driver is unbound. `insmod revocable.ko resources=N shared=1`, then `driver_override`. The case `kernel_figures` measures its
+//! unbind.
+//!
+//! A driver that alone has its `Devres` drops them before the driver core revokes them, without waiting: nobody else can be
+//! inside. Those that others have too, as open files do that outlive the binding, are revoked one by one.
 
 use kernel::{
     device::Core,
@@ -30,13 +34,12 @@ impl Drop for Resource {
     }
 }
 
+/// The resources as the driver has them.
 struct Holder(#[allow(dead_code)] KVec<Devres<Resource>>);
 
-impl Drop for Holder {
-    fn drop(&mut self) {
-        // `Devres` has revoked all, or does it now: either way one by one.
-        pr_info!("{} of {} resources are left\n", LIVE.load(Relaxed), self.0.len());
-    }
+kernel::sync::global_lock! {
+    // SAFETY: The module's `init` initialises it before it registers the driver.
+    unsafe(uninit) static OTHERS: Mutex<KVec<Devres<Resource>>> = KVec::new();
 }
 
 struct RevocableDriver;
@@ -62,7 +65,13 @@ impl pci::Driver for RevocableDriver {
         for _ in 0..module_parameters::resources.value() {
             held.push(Devres::new(dev.as_ref(), Resource::new())?, GFP_KERNEL)?;
         }
-        Ok(Holder(held))
+        if module_parameters::shared.value() == 0 {
+            return Ok(Holder(held));
+        }
+        let mut others = OTHERS.lock();
+        // Those of the last binding: revoked, and gone with this.
+        *others = held;
+        Ok(Holder(KVec::new()))
     }
 }
 
@@ -82,11 +91,24 @@ module! {
             default: 1,
             description: "How many resources a device has",
         },
+        shared: u32 {
+            default: 0,
+            description: "1: others have them too, who outlive the binding",
+        },
     },
+}
+
+impl Drop for Revocable {
+    fn drop(&mut self) {
+        // A global is not dropped by itself.
+        *OTHERS.lock() = KVec::new();
+    }
 }
 
 impl kernel::Module for Revocable {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        // SAFETY: Called once, here, and nothing has used it yet.
+        unsafe { OTHERS.init() };
         let name = kernel::c_str!("revocable");
         let driver = kernel::driver::Registration::new(name, module);
         Ok(Self { _driver: KBox::try_pin_init(driver, GFP_KERNEL)? })

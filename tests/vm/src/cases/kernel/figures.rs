@@ -32,14 +32,15 @@ pub(in crate::cases) fn figures() -> Result<()> {
     module.unload()?;
     let mut told = vec![format!("nova {ours}")];
     for resources in RESOURCES {
-        let theirs = revocable(&peer, &gpu, resources)?;
+        let alone = revocable(&peer, &gpu, resources, false)?;
+        let shared = revocable(&peer, &gpu, resources, true)?;
         // The point of the comparison: one by one, each waits for a grace period of its own.
         ensure!(
-            theirs.grace_periods >= u64::from(resources),
-            "{resources} resources in Devres needed {} grace periods only",
-            theirs.grace_periods
+            shared.grace_periods >= u64::from(resources),
+            "{resources} shared resources in Devres needed {} grace periods only",
+            shared.grace_periods
         );
-        told.push(format!("Devres with {resources} {theirs}"));
+        told.push(format!("Devres with {resources} {alone}, shared with open files {shared}"));
     }
     peer.unload()?;
     let [gate, visit] = paced;
@@ -83,8 +84,9 @@ fn unbinds(
 }
 
 /// The same for the driver that holds so many resources in `Devres`.
-fn revocable(peer: &Other, gpu: &Gpu, resources: u32) -> Result<Cost> {
-    let other = Other::load("revocable", &format!("resources={resources}"))?;
+fn revocable(peer: &Other, gpu: &Gpu, resources: u32, shared: bool) -> Result<Cost> {
+    let parameters = format!("resources={resources} shared={}", u8::from(shared));
+    let other = Other::load("revocable", &parameters)?;
     let folder = Path::new("/sys/bus/pci/drivers/revocable");
     let address = gpu.function.address();
     let bind = || fs::write(folder.join("bind"), address).context("binding the driver with Devres");
