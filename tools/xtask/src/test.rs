@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::{
-    bare_metal, deny, msrv, no_std, prove,
+    bare_metal, book, deny, msrv, no_std, prove,
     sanitize::{self, Sanitizer},
     shell::{self, Shell},
     steps::{self, Show, Step},
@@ -13,7 +13,7 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove and the
+    /// Leave out the release tests, the book, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove and the
     /// sanitizers, and shorten the long property suites.
     #[arg(long)]
     quick: bool,
@@ -61,6 +61,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("tests (release)", Show::Always, |shell| {
             cargo(shell, &["test", "--release", "-p", "nova-tests"], &[])
         }),
+        Step::new("book", Show::OnFailure, book::run),
         Step::new("fuzz targets", Show::OnFailure, fuzz_targets),
         Step::new("no-std", Show::OnFailure, no_std::run),
         Step::new("bare-metal", Show::Always, bare_metal::check),
