@@ -11,6 +11,11 @@ pub mod schedule;
 pub mod toy;
 pub mod toybench;
 
+/// The chapter on writing a driver: its code is compiled and run as a test of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/driver.md")]
+pub mod driver_chapter {}
+
 /// How many random cases a property runs: fewer in the inner loop (`cargo xtask test --quick`), and
 /// `NOVA_TEST_FACTOR` times as many for a soak.
 pub fn cases(full: u32) -> u32 {

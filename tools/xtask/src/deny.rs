@@ -9,20 +9,20 @@ use std::{path::PathBuf, process::Command, time::Duration};
 use anyhow::{Context, Result};
 
 use crate::{
-    cache,
+    installed::Tool,
     shell::{self, Shell},
     workspace,
 };
 
-/// The version that is installed; deny.toml is written for it.
-const VERSION: &str = "0.20.2";
+/// deny.toml is written for this version.
+const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", says: "cargo-deny 0.20.2", options: &[] };
 
 /// How long the advisory database may take to fetch.
 const FETCH_LIMIT: Duration = Duration::from_mins(1);
 
 /// Runs every check that can be run here.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
-    let deny = ensure(shell)?;
+    let deny = DENY.ensure(shell)?;
     let check = |what: &[&str]| {
         let mut command = in_workspace(&deny);
         command.arg("check").args(what);
@@ -47,39 +47,4 @@ fn in_workspace(deny: &PathBuf) -> Command {
     shell::clean(&mut command);
     command.current_dir(workspace::root()).args(["--workspace", "--all-features", "--locked"]);
     command
-}
-
-/// cargo-deny of the wanted version: the one on the path, or in the cache, or built now.
-fn ensure(shell: &Shell) -> Result<PathBuf> {
-    let entry = cache::root()?.join("cargo-deny").join(VERSION);
-    let cached = entry.join("bin/cargo-deny");
-    let known = [PathBuf::from("cargo-deny"), cached.clone()];
-    if let Some(found) = known.into_iter().find(is_wanted) {
-        return Ok(found);
-    }
-    shell::say(&format!(
-        "installing cargo-deny {VERSION} into {} (a build of one to three minutes)",
-        entry.display()
-    ));
-    cache::fill(&entry, |into| install(shell, into))?;
-    Ok(cached)
-}
-
-fn is_wanted(program: &PathBuf) -> bool {
-    let printed = shell::capture(Command::new(program).arg("--version"));
-    printed.is_ok_and(|text| text.trim() == format!("cargo-deny {VERSION}"))
-}
-
-/// Builds it unoptimised: that takes less than half the time, and it has little to do here.
-fn install(shell: &Shell, into: &std::path::Path) -> Result<()> {
-    let build = into.join("build");
-    let mut command = shell::cargo();
-    command
-        .current_dir(workspace::root())
-        .env("CARGO_TARGET_DIR", &build)
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        .args(["install", "cargo-deny", "--locked", "--debug", "--version", VERSION, "--no-track", "--root"])
-        .arg(into);
-    shell.run(&mut command)?;
-    cache::remove(&build)
 }

@@ -7,9 +7,12 @@
 
 mod apt;
 mod bare_metal;
+mod book;
 mod cache;
 mod deny;
+mod installed;
 mod kernel;
+mod links;
 mod lock;
 mod msrv;
 mod no_std;
@@ -51,6 +54,8 @@ enum Task {
     Msrv,
     /// Check licenses, bans and sources of every dependency.
     Deny,
+    /// Build docs/ as a book into target/book, and check the links of all documents.
+    Book,
     /// Run the suites under ThreadSanitizer and AddressSanitizer, with a std built for it.
     Sanitize(sanitize::Args),
     /// Check the lifecycle with models, model checkers and mutants; one table at the end.
@@ -71,6 +76,7 @@ fn main() -> ExitCode {
         Task::BareMetal => bare_metal::run(&shell),
         Task::Msrv => msrv::run(&shell),
         Task::Deny => deny::run(&shell),
+        Task::Book => book::run(&shell),
         Task::Sanitize(args) => sanitize::run(&shell, &args),
         Task::Prove(args) => prove::run(&shell, &args),
         Task::Kmod(args) => kernel::module::run(&shell, &args),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use crate::{
-    bare_metal, deny,
+    bare_metal, book, deny,
     kernel::ahead::Ahead,
     msrv, no_std, prove,
     sanitize::{self, Sanitizer},
@@ -15,8 +15,8 @@ use crate::{
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the release tests, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove, the
-    /// sanitizers and the kernel module, and shorten the long property suites.
+    /// Leave out the release tests, the book, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove,
+    /// the sanitizers and the kernel module, and shorten the long property suites.
     #[arg(long)]
     quick: bool,
     /// Run the steps after a failed one too.
@@ -63,6 +63,7 @@ fn long_steps() -> Vec<Step> {
         Step::new("tests (release)", Show::Always, |shell| {
             cargo(shell, &["test", "--release", "-p", "nova-tests"], &[])
         }),
+        Step::new("book", Show::OnFailure, book::run),
         Step::new("fuzz targets", Show::OnFailure, fuzz_targets),
         Step::new("no-std", Show::OnFailure, no_std::run),
         Step::new("bare-metal", Show::Always, bare_metal::check),
