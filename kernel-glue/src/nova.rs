@@ -41,7 +41,7 @@ module! {
     name: "nova",
     authors: ["The nova developers"],
     description: "NVIDIA GPUs from Turing on, driven by nova-core",
-    license: "Dual MIT/GPL",
+    license: "GPL",
 }
 
 /// The module. Its fields are dropped in this order at exit.
