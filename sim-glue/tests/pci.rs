@@ -203,6 +203,21 @@ fn the_wire_is_a_level_with_its_status_bit() {
 }
 
 #[test]
+fn a_function_without_a_pin_has_no_wire_and_still_messages() {
+    let mut gpu = fresh(Chipset::GB202);
+    assert_eq!(half(&gpu, 0x3c) >> 8, 1);
+    gpu.fit(&PciOptions { no_pin: true, ..PciOptions::default() }).unwrap();
+    assert_eq!(half(&gpu, 0x3c) >> 8, 0);
+    put(&mut gpu, COMMAND, MASTER);
+    put(&mut gpu, 0x4a, 1);
+    signal(&mut gpu);
+    assert!(!gpu.intx());
+    assert_eq!(gpu.next_message(), Some(Message { kind: MessageKind::Msi, vector: 0 }));
+    put(&mut gpu, 0x4a, 0);
+    assert!(!gpu.intx(), "no wire takes the messages' place");
+}
+
+#[test]
 fn messages_need_bus_mastering_and_wait_behind_their_mask() {
     let msi = Some(Message { kind: MessageKind::Msi, vector: 0 });
     let mut gpu = fresh(Chipset::GB202);

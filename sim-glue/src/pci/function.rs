@@ -162,9 +162,15 @@ impl PciFunction {
         self.commands(header::BUS_MASTER)
     }
 
+    /// Whether it has an interrupt pin.
+    pub fn has_pin(&self) -> bool {
+        self.space.u16(header::INTERRUPT_LINE) >> 8 != 0
+    }
+
     /// Whether the interrupt wire is up while the GPU has something pending.
     pub fn may_assert_intx(&self) -> bool {
-        self.power_state() == D0
+        self.has_pin()
+            && self.power_state() == D0
             && self.messages_by().is_none()
             && self.space.u16(header::COMMAND) & header::INTX_DISABLE == 0
     }

@@ -10,7 +10,7 @@ pub(super) const BARS: u16 = 0x10;
 pub(super) const ROM: u16 = 0x30;
 pub(super) const CAPABILITIES: u16 = 0x34;
 const SUBSYSTEM: u16 = 0x2c;
-const INTERRUPT_LINE: u16 = 0x3c;
+pub(super) const INTERRUPT_LINE: u16 = 0x3c;
 const INTERRUPT_PIN: u16 = 0x3d;
 
 pub(super) const DECODE_IO: u16 = 1 << 0;
@@ -30,7 +30,7 @@ const ERRORS: u32 = 0xf900;
 const SUBSYSTEM_ID: u16 = 0x5e17;
 const INTA: u8 = 1;
 
-pub(super) fn build(space: &mut ConfigSpace, identity: &Identity) {
+pub(super) fn build(space: &mut ConfigSpace, identity: &Identity, has_pin: bool) {
     space.set_u16(0x00, VENDOR_ID);
     space.set_u16(0x02, identity.device_id);
     // No I/O ports, no I/O decoding to switch on.
@@ -45,5 +45,5 @@ pub(super) fn build(space: &mut ConfigSpace, identity: &Identity) {
     space.set_u16(SUBSYSTEM, VENDOR_ID);
     space.set_u16(SUBSYSTEM + 2, SUBSYSTEM_ID);
     space.let_write(INTERRUPT_LINE, 0xff);
-    space.set(INTERRUPT_PIN, &[INTA]);
+    space.set(INTERRUPT_PIN, &[if has_pin { INTA } else { 0 }]);
 }

@@ -45,11 +45,14 @@ pub struct PciOptions {
     pub no_soft_reset: bool,
     /// The link as it was trained; `None`, the default, is the best the chip can.
     pub link: Option<Link>,
+    /// Whether the function has no interrupt pin, as virtual functions have none: it interrupts by messages only. False by
+    /// default.
+    pub no_pin: bool,
 }
 
 impl Default for PciOptions {
     fn default() -> Self {
-        Self { bar1_size: 256 << 20, no_soft_reset: false, link: None }
+        Self { bar1_size: 256 << 20, no_soft_reset: false, link: None, no_pin: false }
     }
 }
 
@@ -100,7 +103,7 @@ impl PciFunction {
         let layout = layout::Layout::of(family, identity.class);
         options.check(layout.generation)?;
         let mut space = space::ConfigSpace::new();
-        header::build(&mut space, identity);
+        header::build(&mut space, identity, !options.no_pin);
         let bars = Bar::of(identity, options);
         for bar in &bars {
             bar.build(&mut space);

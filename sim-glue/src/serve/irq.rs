@@ -225,7 +225,8 @@ impl Irqs {
 
 fn count(pci: &PciFunction, index: u32) -> u32 {
     match index {
-        irq::INTX | irq::ERR | irq::REQ => 1,
+        irq::INTX => pci.has_pin().into(),
+        irq::ERR | irq::REQ => 1,
         irq::MSI => pci.vectors(MessageKind::Msi).into(),
         irq::MSIX => pci.vectors(MessageKind::MsiX).into(),
         _ => 0,

@@ -58,6 +58,18 @@ impl Flavour {
     }
 }
 
+impl Flavour {
+    /// What the programs that serve GPUs get besides what each gets.
+    pub(crate) fn server_words(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            // For each function that is enabled or disabled, and has a pin, ACPI evaluates the firmware's table of pins: a second under
+            // KASAN and kmemleak, which note the stack of each of its thousands of allocations. nova interrupts by messages.
+            Self::Debug => &["--no-pin"],
+        }
+    }
+}
+
 /// A kernel that was built here, without its objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Kernel {

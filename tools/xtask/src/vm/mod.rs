@@ -155,6 +155,8 @@ struct System<'s> {
     /// A name that no other kernel has.
     key: String,
     words: Vec<&'static str>,
+    /// What the programs that serve GPUs get.
+    server_words: &'static [&'static str],
     /// What comes with a kernel of our own.
     own: Option<guest::Own<'s>>,
     selected: Vec<&'static Case>,
@@ -166,6 +168,7 @@ fn stock(stage: &Stage<'_>, folder: &Path) -> Result<()> {
         image: stage.tools.vmlinuz(),
         key: stage.tools.kernel().to_owned(),
         words: Vec::new(),
+        server_words: &[],
         own: None,
         selected: cases::select(&stage.args.only, None)?,
     };
@@ -189,6 +192,7 @@ fn boot(stage: &Stage<'_>, system: &System<'_>, folder: &Path) -> Result<()> {
         accel: Accel::Tcg,
         log: &log,
         server: &server,
+        server_words: system.server_words,
         ready_limit: READY_LIMIT,
     };
     let accel = args.accel.map_or_else(|| machine::probe(&trial), Ok)?;

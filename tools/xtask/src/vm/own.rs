@@ -61,6 +61,7 @@ fn on(shell: &Shell, stage: &Stage<'_>, toolchain: &Toolchain, kernel: &Kernel, 
         image: kernel.image(),
         key: kernel.key(),
         words,
+        server_words: kernel.flavour().server_words(),
         own: Some(Own { flavour: name, modules: &modules }),
         selected,
     };

@@ -17,6 +17,7 @@ use crate::{output, signals};
 
 /// What to serve, where, and as what board.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Args {
     /// The GPU: a chip and its keys, as behind `sim:`; that of --device if not said.
     #[arg(value_name = "SPEC")]
@@ -51,6 +52,9 @@ pub(crate) struct Args {
     /// Keep the GPU as it is from D3hot to D0, so that this is no way to reset it.
     #[arg(long)]
     no_soft_reset: bool,
+    /// Have no interrupt pin, as virtual functions have none.
+    #[arg(long)]
+    no_pin: bool,
 }
 
 /// Serves until a signal comes.
@@ -78,8 +82,12 @@ fn options(args: &Args, cx: &Context) -> Result<ServeOptions> {
         return Err(Error::usage("the control socket cannot be the device's own")
             .next(format!("nova sim serve --socket {}", quoted(&args.socket.display().to_string()))));
     }
-    let pci =
-        PciOptions { bar1_size: args.bar1_mib << 20, no_soft_reset: args.no_soft_reset, link: args.link };
+    let pci = PciOptions {
+        bar1_size: args.bar1_mib << 20,
+        no_soft_reset: args.no_soft_reset,
+        link: args.link,
+        no_pin: args.no_pin,
+    };
     Ok(ServeOptions {
         pci,
         mappable: !args.unmappable,

@@ -78,6 +78,8 @@ pub(super) struct Boot<'b> {
     pub(super) log: &'b Path,
     /// The program that serves a GPU, as `PROGRAM sim serve --chip CHIP --socket PATH`.
     pub(super) server: &'b Path,
+    /// What it gets besides.
+    pub(super) server_words: &'b [&'b str],
     /// How long it may take until our program in the guest is ready.
     pub(super) ready_limit: Duration,
 }
@@ -243,8 +245,8 @@ fn start_servers(boot: &Boot<'_>, devices: &[Device]) -> Result<Servers> {
     for device in devices {
         let Model::VfioUser(socket) = &device.model else { continue };
         let log = boot.log.with_extension(format!("{}.log", device.name));
-        let mut server =
-            Server::new(boot.server, &["sim", "serve", "--chip", device.name], socket.clone(), log);
+        let words = [&["sim", "serve", "--chip", device.name], boot.server_words].concat();
+        let mut server = Server::new(boot.server, &words, socket.clone(), log);
         server.start().with_context(|| format!("cannot serve {}", device.name))?;
         servers.insert(device.name.to_owned(), server);
     }
