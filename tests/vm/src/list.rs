@@ -214,7 +214,8 @@ pub const CASES: &[Case] = &[
         600,
         "unbind while files are open and calls wait: all end with ENODEV, for ever; bound again",
     ),
-    kernel("kernel_unplug", 600, "orderly unplug in the same state, and back"),
+    // Not on the debug kernel: pciehp's own locks make lockdep report an order there, and end (docs/vm.md).
+    plain(Machine::Kernel, "kernel_unplug", 600, "orderly unplug in the same state, and back"),
     kernel("kernel_surprise_wait", 600, "a GPU falls off the bus while calls wait and others go on"),
     kernel("kernel_surprise_irq", 600, "the same in a storm of interrupts"),
     kernel(
