@@ -16,6 +16,7 @@ mod links;
 mod lock;
 mod msrv;
 mod no_std;
+mod package;
 mod prove;
 mod rust_src;
 mod sanitize;
@@ -64,6 +65,8 @@ enum Task {
     Kmod(kernel::module::Args),
     /// Build the kernels that `cargo xtask vm --kernel` boots, if the cache has none.
     Kernels,
+    /// Build the packages for Debian, the archive and the SBOM into target/package.
+    Package(package::Args),
     /// Boot a real Linux in QEMU and run the cases of the guest suite in it.
     Vm(vm::Args),
 }
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Task::Prove(args) => prove::run(&shell, &args),
         Task::Kmod(args) => kernel::module::run(&shell, &args),
         Task::Kernels => kernel::prepare(&shell),
+        Task::Package(args) => package::run(&shell, &args),
         Task::Vm(args) => vm::run(&shell, &args),
     };
     match result {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::{
     bare_metal, book, deny,
     kernel::ahead::Ahead,
-    msrv, no_std, prove,
+    msrv, no_std, package, prove,
     sanitize::{self, Sanitizer},
     shell::{self, Shell},
     steps::{self, Show, Step},
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Leave out the release tests, the book, fuzz targets, MSRV, no_std, bare metal, deny, the virtual machines, prove,
-    /// the sanitizers and the kernel module, and shorten the long property suites.
+    /// the sanitizers, the kernel module and the packages, and shorten the long property suites.
     #[arg(long)]
     quick: bool,
     /// Run the steps after a failed one too.
@@ -35,6 +35,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             kernels?.finish()?;
             vm::check_kernel(shell)
         }));
+        // Builds the module from its package, against one of those kernels.
+        steps.push(Step::new("package", Show::OnFailure, package::check));
     }
     steps::run(steps, args.keep_going)
 }

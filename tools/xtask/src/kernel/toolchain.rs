@@ -96,6 +96,16 @@ impl Toolchain {
         command
     }
 
+    /// `program` in the build's environment, for makefiles that call LLVM's programs without a version: `LLVM=1`.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        self.equip(&mut command);
+        let mut path = vec![self.llvm().join("bin")];
+        path.extend(env::split_paths(&self.path()));
+        command.env("PATH", joined(path));
+        command
+    }
+
     /// Sets the environment in which a program of the build runs.
     pub(super) fn equip(&self, command: &mut Command) {
         shell::clean(command);
