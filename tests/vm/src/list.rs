@@ -64,6 +64,8 @@ pub struct Case {
     pub seconds: u64,
     /// What the kernel must report meanwhile; every other report fails the case.
     pub report: Option<&'static str>,
+    /// What the kernel may report meanwhile, because it is a flaw of its own.
+    pub excused: &'static [&'static str],
     /// Of our own kernels, the only one that has what the case needs.
     pub only: Option<&'static str>,
 }
@@ -85,17 +87,21 @@ impl Case {
     }
 }
 
+const fn on(machine: Machine, name: &'static str, seconds: u64, about: &'static str) -> Case {
+    Case { name, about, machine, seconds, report: None, excused: &[], only: None }
+}
+
 const fn bench(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Bench, seconds, report: None, only: None }
+    on(Machine::Bench, name, seconds, about)
 }
 
 const fn gpus(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Gpus, seconds, report: None, only: None }
+    on(Machine::Gpus, name, seconds, about)
 }
 
 /// A case of nova's module, on both kernels. The debug kernel takes ten times as long as the plain one.
 const fn kernel(name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Kernel, seconds, report: None, only: None }
+    on(Machine::Kernel, name, seconds, about)
 }
 
 /// The same on the debug kernel alone, which has what the case needs.
@@ -104,12 +110,12 @@ const fn debug(name: &'static str, seconds: u64, about: &'static str) -> Case {
 }
 
 const fn plain(machine: Machine, name: &'static str, seconds: u64, about: &'static str) -> Case {
-    Case { name, about, machine, seconds, report: None, only: Some("plain") }
+    Case { only: Some("plain"), ..on(machine, name, seconds, about) }
 }
 
 /// A mistake in the canary, which the debug kernel must report.
 const fn canary(name: &'static str, report: &'static str, about: &'static str) -> Case {
-    Case { name, about, machine: Machine::Canary, seconds: 120, report: Some(report), only: None }
+    Case { report: Some(report), ..on(Machine::Canary, name, 120, about) }
 }
 
 /// Every case, in the order in which they run.
@@ -229,7 +235,11 @@ pub const CASES: &[Case] = &[
         2400,
         "probe with its first, second and so on access failing: it fails in good order or copes",
     ),
-    debug("kernel_failslab", 2400, "the same with its first, second and so on allocation failing"),
+    Case {
+        // register_irq_proc() does not look whether it could make its files in /proc, and free_desc() warns of each that is not there.
+        excused: &["at remove_proc_entry+"],
+        ..debug("kernel_failslab", 2400, "the same with its first, second and so on allocation failing")
+    },
     kernel("kernel_suspend", 1200, "suspend and resume under open files, alarms and work"),
     kernel(
         "kernel_exit",
