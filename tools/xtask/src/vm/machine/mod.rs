@@ -2,6 +2,7 @@
 
 mod accel;
 mod device;
+mod judge;
 mod lines;
 mod qemu;
 mod qmp;
@@ -161,7 +162,7 @@ impl Machine {
             }
         };
         let splats = self.new_splats()?;
-        judge(case, &mut outcome, &splats);
+        judge::judge(case, &mut outcome, &splats);
         Ok(outcome)
     }
 
@@ -266,25 +267,6 @@ fn connect(qemu: &mut Child, boot: &Boot<'_>, sockets: &Path) -> Result<(Qmp, Li
         Some(other) => bail!("the guest said {other:?} before it was ready"),
         None => bail!("it was not ready within {} s", boot.ready_limit.as_secs()),
     }
-}
-
-/// Fails the case if the kernel reported something, or did not report what it had to.
-fn judge(case: &Case, outcome: &mut Outcome, splats: &[String]) {
-    let is_excused = |splat: &&String| case.excused.iter().any(|flaw| splat.contains(flaw));
-    let splats: Vec<_> = splats.iter().filter(|splat| !is_excused(splat)).map(String::as_str).collect();
-    let trouble = match case.report {
-        None if splats.is_empty() => return,
-        None => format!("the guest's kernel said: {}", splats.join("; ")),
-        Some(wanted) => {
-            if let Some(found) = splats.iter().find(|splat| splat.contains(wanted)) {
-                outcome.detail = [found, outcome.detail.as_str()].join(" ");
-                return;
-            }
-            format!("the guest's kernel did not report '{wanted}', but: {}", splats.join("; "))
-        }
-    };
-    outcome.passed = false;
-    outcome.failure = format!("{trouble}; {}", outcome.failure);
 }
 
 /// The next message, or `None` at `deadline`. An error as soon as the machine cannot send one any more.
