@@ -228,8 +228,12 @@ pub(crate) fn rounds(all: u32, some: [u32; 2]) -> Result<u32> {
     if line.split_whitespace().any(|word| word == FULL_WORD) {
         return Ok(all);
     }
-    let debug = std::env::var(FLAVOUR).is_ok_and(|name| name == "debug");
-    Ok(some[usize::from(debug)])
+    Ok(some[usize::from(is_debug())])
+}
+
+/// Whether this is the debug kernel.
+pub(crate) fn is_debug() -> bool {
+    std::env::var(FLAVOUR).is_ok_and(|name| name == "debug")
 }
 
 /// Fails if a call did not end because the device is gone.
