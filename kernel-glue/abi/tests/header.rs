@@ -33,7 +33,7 @@ fn facts() -> Facts {
     call::<IrqCounts>(&mut facts, "nova_irq", "NOVA_GET_IRQ");
     call::<ReadReg>(&mut facts, "nova_read_reg", "NOVA_READ_REG");
     call::<Debug>(&mut facts, "nova_debug", "NOVA_DEBUG");
-    let constants: [(&str, u64); 18] = [
+    let constants: [(&str, u64); 19] = [
         ("sizeof(struct nova_irq_source)", IrqSource::LEN as u64),
         ("offsetof(struct nova_irq_source, count)", 4),
         ("NOVA_ABI_VERSION", ABI_VERSION.into()),
