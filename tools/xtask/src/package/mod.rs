@@ -1,7 +1,7 @@
 //! `cargo xtask package`: what is handed to people who do not build from the checkout.
 //!
 //! [`tool`] and [`dkms`] say what is in each package, [`staged`] holds it, [`deb`] and [`archive`] pack it, [`sbom`] lists
-//! what it is made of, and [`check`] tries all of it. `docs/packages.md` is for the reader.
+//! what it is made of, and [`mod@check`] tries all of it. `docs/packages.md` is for the reader.
 
 mod archive;
 mod check;
