@@ -14,7 +14,7 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why the tool ends, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(crate) enum Code {
+pub enum Code {
     /// It did what it was asked to. Also when the reader of its output went away.
     Ok = 0,
     /// Two things differ, or what was looked for is not there.
@@ -35,7 +35,7 @@ pub(crate) enum Code {
 
 /// One line: what failed and why, and what to type next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Error {
+pub struct Error {
     code: Code,
     what: String,
     next: Option<String>,
@@ -100,7 +100,7 @@ impl Error {
     }
 
     /// The exit code.
-    pub(crate) fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         self.code
     }
 }

@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod decode;
 mod device;
+pub mod door;
 mod error;
 mod expr;
 mod files;

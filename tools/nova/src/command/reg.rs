@@ -5,7 +5,7 @@ mod read;
 mod show;
 mod write;
 
-pub(crate) use read::family;
+pub(crate) use read::{family, pri_error};
 pub(super) use read::{print_fields, targets};
 
 use clap::Subcommand;

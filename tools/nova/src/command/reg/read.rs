@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
 }
 
 /// A register that answered with an error pattern.
-pub(super) fn pri_error(target: &Target, value: u32, kind: PriKind) -> Error {
+pub(crate) fn pri_error(target: &Target, value: u32, kind: PriKind) -> Error {
     let value = decode::hex(value, target.width);
     let error = Error::new(
         Code::Hardware,
