@@ -178,7 +178,7 @@ impl From<RemoveError> for Error {
 }
 
 impl From<io::Error> for Error {
-    /// Of standard output; files have [`Error::file`].
+    /// Of standard output; files have `Error::file`.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::closed(),
