@@ -12,18 +12,18 @@ use rustix::io::Errno;
 
 use super::files::use_it;
 use crate::kernel::{
-    Count, Gpu, LONG, Module, Stress, ensure_nothing_is_left, insert, rounds, scan_for_leaks,
+    Count, Gpu, LONG, Module, Stress, ensure_nothing_is_left, insert, is_debug, rounds, scan_for_leaks,
 };
 
 /// Stress processes.
 const PROCESSES: u32 = 4;
-/// Rounds before anything is counted.
-const WARM_UP: u32 = 20;
+/// Rounds before anything is counted; fewer on the debug kernel.
+const WARM_UP: [u32; 2] = [20, 5];
 
 pub(in crate::cases) fn rebind() -> Result<()> {
-    let rounds = rounds(2000, [300, 40])?;
+    let rounds = rounds(2000, [300, 20])?;
     let module = Module::load()?;
-    rebind_all(WARM_UP)?;
+    rebind_all(WARM_UP[usize::from(is_debug())])?;
     let before = Count::now()?;
     let stress = Stress::start(PROCESSES, false)?;
     let started = Instant::now();
@@ -74,10 +74,10 @@ fn rebind_while(chip: &'static str, next_round: impl Fn() -> Option<u32>) -> Res
 }
 
 pub(in crate::cases) fn reload() -> Result<()> {
-    let rounds = rounds(500, [40, 10])?;
+    let rounds = rounds(500, [40, 8])?;
     let module = Module::load()?;
     module.unload()?;
-    reload_times(WARM_UP / 4)?;
+    reload_times(WARM_UP[usize::from(is_debug())] / 4)?;
     let before = Count::now()?;
     let stress = Stress::start(PROCESSES, true)?;
     let started = Instant::now();
