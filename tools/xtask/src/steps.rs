@@ -118,7 +118,7 @@ fn outcome(result: &Result<()>) -> Outcome {
 }
 
 /// The file that keeps a step's output, `tests (release)` as `tests-release.log`.
-fn log_path(name: &str) -> PathBuf {
+pub(crate) fn log_path(name: &str) -> PathBuf {
     let words: Vec<_> =
         name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     workspace::target_dir("xtask-logs").join(words.join("-")).with_extension("log")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What nova's module is measured against, in C: a register access by readl() and writel(), SRCU, and a count of RCU's grace
- * periods. `cargo xtask kmod --figures` disassembles the first, the case kernel_figures reads the others.
+ * periods. `cargo xtask vm --kernel` disassembles the first, the case kernel_figures reads the others.
  */
 
 #include <linux/atomic.h>
@@ -42,7 +42,7 @@ MODULE_PARM_DESC(grace_periods, "How many of RCU's grace periods there have been
 
 DEFINE_STATIC_SRCU(entries);
 
-/* As often as nova's self-test of its gate. */
+/* As many as the case asks nova for. */
 #define ENTRIES 100000
 
 static int srcu_ns_get(char *buffer, const struct kernel_param *param)

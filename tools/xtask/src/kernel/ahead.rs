@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::{cache, workspace};
+use crate::{cache, steps};
 
 /// A build of both kernels under way, at the lowest priority. Dropped, it is ended; an interrupted gate leaves it to end by
 /// itself, in the cache.
@@ -23,7 +23,7 @@ pub(crate) struct Ahead {
 impl Ahead {
     /// Starts it.
     pub(crate) fn start() -> Result<Self> {
-        let log = workspace::target_dir("xtask-logs").join("kernels.log");
+        let log = steps::log_path("kernels");
         log.parent().map_or(Ok(()), cache::create)?;
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let this_program = std::env::current_exe().context("cannot tell which program this is")?;

@@ -78,14 +78,7 @@ impl Tool {
         for (name, page) in &self.pages {
             staged.put_packed(shell, format!("usr/share/man/man1/{name}"), page)?;
         }
-        for (name, script) in &self.completions {
-            let path = match *name {
-                "bash" => "bash-completion/completions/nova",
-                "zsh" => "zsh/vendor-completions/_nova",
-                _ => "fish/vendor_completions.d/nova.fish",
-            };
-            staged.put(format!("usr/share/{path}"), script)?;
-        }
+        self.put_completions(&staged, "usr/share", "vendor-completions")?;
         let (root, doc) = (workspace::root(), Path::new("usr/share/doc/nova"));
         let mit = fs::read_to_string(root.join("LICENSE-MIT"))?;
         staged.put(doc.join("copyright"), licences::with_texts(licences::TOOL, &mit))?;
@@ -116,14 +109,7 @@ impl Tool {
         for (name, page) in &self.pages {
             staged.put(format!("share/man/man1/{name}"), page)?;
         }
-        for (name, script) in &self.completions {
-            let path = match *name {
-                "bash" => "bash-completion/completions/nova",
-                "zsh" => "zsh/site-functions/_nova",
-                _ => "fish/vendor_completions.d/nova.fish",
-            };
-            staged.put(format!("share/{path}"), script)?;
-        }
+        self.put_completions(&staged, "share", "site-functions")?;
         let doc = Path::new("share/doc/nova");
         for name in ["LICENSE-APACHE", "LICENSE-MIT", "CHANGELOG.md"] {
             staged.copy(&workspace::root().join(name), doc.join(name))?;
@@ -133,6 +119,19 @@ impl Tool {
         let name = sbom.file_name().context("the SBOM has a name")?;
         staged.copy(&sbom, doc.join(name))?;
         super::archive::build(shell, release, &staged, out)
+    }
+
+    /// Puts each script below `share` where its shell looks; what zsh searches there is called differently in a package.
+    fn put_completions(&self, staged: &Staged, share: &str, zsh: &str) -> Result<()> {
+        for (name, script) in &self.completions {
+            let path = match *name {
+                "bash" => "bash-completion/completions/nova".to_owned(),
+                "zsh" => format!("zsh/{zsh}/_nova"),
+                _ => "fish/vendor_completions.d/nova.fish".to_owned(),
+            };
+            staged.put(format!("{share}/{path}"), script)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use nova_vm_tests::FULL_WORD;
 
 use super::{Stage, System, boot, cases, guest::Own};
@@ -47,9 +47,9 @@ fn on(shell: &Shell, stage: &Stage<'_>, toolchain: &Toolchain, kernel: &Kernel, 
     let (kdir, name) = (kernel.dir(), kernel.flavour().name());
     let mut modules = module::of_the_suite(shell, toolchain, kdir, name)?;
     let nova = module::nova(shell, toolchain, kdir, name, true)?;
-    if kernel.flavour() == Flavour::Plain
-        && let Some(peer) = modules.iter().find(|path| path.ends_with("peer.ko"))
-    {
+    if kernel.flavour() == Flavour::Plain {
+        let peer = modules.iter().find(|path| path.ends_with("peer.ko"));
+        let peer = peer.context("tests/vm/kernel makes no peer.ko, which nova.ko is compared with")?;
         // The debug kernel's compiler puts a call of KASAN's before each.
         let accesses = figures::accesses(toolchain, &nova, peer)?;
         shell::say(&format!("register accesses are the instructions of readl() and writel(): {accesses}"));
