@@ -25,6 +25,8 @@ mod file;
 mod host;
 #[cfg(nova_debug)]
 mod pace;
+#[cfg(nova_debug)]
+mod poke;
 mod raw;
 mod report;
 #[cfg(nova_debug)]

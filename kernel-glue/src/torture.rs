@@ -167,6 +167,11 @@ pub(crate) fn debug(file: &OpenFile, debug: &mut Debug) -> Result {
             debug.out = crate::pace::measure(file, debug.arg)?;
             Ok(())
         }
+        Debug::READ | Debug::WRITE => {
+            let [value, _] = &mut debug.out;
+            *value = crate::poke::access(file, debug.op, debug.arg, *value)?;
+            Ok(())
+        }
         _ => Err(EINVAL),
     }
 }

@@ -196,4 +196,14 @@ impl Debug {
     pub const STORM: u32 = 4;
     /// Makes entries and measures them.
     pub const PACE: u32 = 5;
+    /// Reads BAR0: the argument is an offset and a width, such as [`Debug::BITS_16`].
+    pub const READ: u32 = 6;
+    /// Writes BAR0 in the same way; what is written is the first word of `out`.
+    pub const WRITE: u32 = 7;
+    /// Width: 8 bits.
+    pub const BITS_8: u32 = 1 << 24;
+    /// Width: 16 bits.
+    pub const BITS_16: u32 = 2 << 24;
+    /// Width: 32 bits.
+    pub const BITS_32: u32 = 4 << 24;
 }

@@ -33,7 +33,7 @@ fn facts() -> Facts {
     call::<IrqCounts>(&mut facts, "nova_irq", "NOVA_GET_IRQ");
     call::<ReadReg>(&mut facts, "nova_read_reg", "NOVA_READ_REG");
     call::<Debug>(&mut facts, "nova_debug", "NOVA_DEBUG");
-    let constants: [(&str, u64); 19] = [
+    let constants: [(&str, u64); 24] = [
         ("sizeof(struct nova_irq_source)", IrqSource::LEN as u64),
         ("offsetof(struct nova_irq_source, count)", 4),
         ("NOVA_ABI_VERSION", ABI_VERSION.into()),
@@ -52,6 +52,11 @@ fn facts() -> Facts {
         ("NOVA_DEBUG_BLOCK", Debug::BLOCK.into()),
         ("NOVA_DEBUG_STORM", Debug::STORM.into()),
         ("NOVA_DEBUG_PACE", Debug::PACE.into()),
+        ("NOVA_DEBUG_READ", Debug::READ.into()),
+        ("NOVA_DEBUG_WRITE", Debug::WRITE.into()),
+        ("NOVA_DEBUG_8_BITS", Debug::BITS_8.into()),
+        ("NOVA_DEBUG_16_BITS", Debug::BITS_16.into()),
+        ("NOVA_DEBUG_32_BITS", Debug::BITS_32.into()),
         ("_Alignof(struct nova_irq)", 4),
     ];
     facts.extend(constants.map(|(what, value)| (what.to_owned(), value)));

@@ -131,7 +131,16 @@ impl Device {
     ///
     /// [`Kind::Refused`](crate::Kind::Refused) in any other module.
     pub fn debug(&self, op: u32, arg: u32) -> Result<Debug, Error> {
-        self.call("debug", Debug { op, arg, ..Debug::NEW })
+        self.debug_with(op, arg, 0)
+    }
+
+    /// The same, for a call that takes a value as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::debug`].
+    pub fn debug_with(&self, op: u32, arg: u32, value: u64) -> Result<Debug, Error> {
+        self.call("debug", Debug { op, arg, out: [value, 0], ..Debug::NEW })
     }
 
     /// Waits for something to happen, for at most `limit`. `None` if nothing has.

@@ -175,7 +175,7 @@ struct nova_debug {
 	__u32 flags;         /* in: 0 */
 	__u32 op;            /* in: NOVA_DEBUG_... */
 	__u32 arg;           /* in */
-	__u64 out[2];        /* out */
+	__u64 out[2];        /* out; for NOVA_DEBUG_WRITE in as well */
 };
 
 #define NOVA_DEBUG_LOAD    1 /* arg 1: a work item that queues itself and a timer that sets itself, for ever; 0: no more.
@@ -185,5 +185,12 @@ struct nova_debug {
 #define NOVA_DEBUG_STORM   4 /* arg 1: raises a software interrupt whenever one was served; 0: no more */
 #define NOVA_DEBUG_PACE    5 /* arg: how often, up to a million. out: nanoseconds in all for so many entries and exits of
 				a gate, and for as many visits of a session, which do nothing there */
+#define NOVA_DEBUG_READ    6 /* arg: offset in BAR0 and NOVA_DEBUG_..._BITS. out[0]: what was read */
+#define NOVA_DEBUG_WRITE   7 /* arg: the same; in: out[0] is what is written */
+
+/* The width of an access. */
+#define NOVA_DEBUG_8_BITS  (1U << 24)
+#define NOVA_DEBUG_16_BITS (2U << 24)
+#define NOVA_DEBUG_32_BITS (4U << 24)
 
 #endif /* _UAPI_NOVA_H */

@@ -214,7 +214,11 @@ pub const CASES: &[Case] = &[
     ),
     kernel("kernel_timer", 600, "time, alarms by interrupt, alarms in the past, all alarms at once"),
     kernel("kernel_irq", 300, "interrupts are waited for and counted, none is lost, a storm is survived"),
-    kernel("kernel_buses", 300, "the suite of buses, as far as a bus for reading goes, and identification"),
+    kernel(
+        "kernel_buses",
+        300,
+        "the suite that every bus passes through /dev/novaN: what may be read, all of it in a module for tests; identification",
+    ),
     kernel(
         "kernel_unbind",
         600,

@@ -1,9 +1,11 @@
 //! nova's kernel module in the guest: loading it, its GPUs, and what it must not leave behind.
 
+mod debug_bus;
 mod held;
 mod leaks;
 mod stress;
 
+pub(crate) use debug_bus::DebugBus;
 pub(crate) use held::Held;
 pub(crate) use leaks::{Count, scan_for_leaks};
 pub(crate) use stress::{Stress, run as run_stress};

@@ -22,7 +22,7 @@ use nova_vm_tests::CHIPS;
 
 use crate::{
     control::Control,
-    kernel::{Gpu, LONG, Module, ensure_nothing_is_left, nodes},
+    kernel::{DebugBus, Gpu, LONG, Module, ensure_nothing_is_left, nodes},
     under_way::UnderWay,
 };
 
@@ -224,13 +224,15 @@ pub(in crate::cases) fn buses() -> Result<()> {
         let gpu = Gpu::of(chip)?;
         let stored = store(&gpu, &mut control);
         let (_, device) = gpu.open()?;
-        let registers = Registers::new(Arc::new(device));
+        let device = Arc::new(device);
+        let registers = Registers::new(device.clone());
         let suited = stored.and_then(|stored| {
             let at = |offset: u32| stored.get(offset as usize / 4 - suite::STORAGE as usize / 4).copied();
             Ok(suite::run_read_only(&registers, |offset| at(offset).unwrap_or_default())?)
         });
         control.ask("ctl clear-faults", chip)?;
-        suited.with_context(|| chip)?;
+        suited.with_context(|| format!("{chip}, as nova.h lets it be read"))?;
+        suite::run(&DebugBus::new(device), &[]).with_context(|| format!("{chip}, as tests write it"))?;
         let identified = Chip::identify(Io::new(&registers)).with_context(|| chip)?;
         let name = identified.chipset().to_string();
         ensure!(name.eq_ignore_ascii_case(chip), "{chip} is identified as {name}");
