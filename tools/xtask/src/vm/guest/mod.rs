@@ -43,18 +43,11 @@ impl Programs {
             .env("CARGO_TARGET_DIR", &target_dir)
             .env("RUSTFLAGS", "-C target-feature=+crt-static -C strip=symbols")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .args([
-                "build",
-                "--quiet",
-                "--release",
-                "--target",
-                TARGET,
-                "--bins",
-                "-p",
-                "nova",
-                "-p",
-                "nova-vm-tests",
-            ]);
+            // Would be made only to be stripped.
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+            .args(["build", "--quiet", "--release", "--target", TARGET, "--bins"])
+            // Without what draws: a guest has no screen to speak of.
+            .args(["--no-default-features", "-p", "nova", "-p", "nova-vm-tests"]);
         shell.run(&mut command).context("cannot build the guest's programs")?;
         Ok(Self { dir: target_dir.join(TARGET).join("release") })
     }
