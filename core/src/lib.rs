@@ -17,3 +17,5 @@ pub mod sync;
 pub mod units;
 
 pub use error::{Error, ErrorKind};
+/// The crate whose bitfields and values registers are made of, in the version that is.
+pub use tock_registers;

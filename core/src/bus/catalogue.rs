@@ -132,7 +132,8 @@ impl Entry {
 }
 
 /// Makes the entry of `R`; called by the `registers!` macro.
-pub(crate) const fn entry<R>(
+#[doc(hidden)]
+pub const fn entry<R>(
     doc: &'static [&'static str],
     fields: &'static [FieldInfo],
     instances: &'static [(&'static str, u32)],

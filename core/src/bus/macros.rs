@@ -26,6 +26,37 @@
 /// the last word is the set of families the register exists on (see `chip::family`).
 /// A register outside the window, a field outside its word, a value wider than its field and
 /// a missing doc comment are compile errors.
+///
+/// The registers of `nova_core` are in [`regs`](crate::regs). A driver for something that is not there defines its own, once
+/// in a module (the macro makes a module `bitfields` and a static `ENTRIES` beside the registers):
+///
+/// ```
+/// mod regs {
+///     nova_core::registers! {
+///         /// A word of the toy. Made up.
+///         NV_TOY_CONTROL: u32 @ 0x00a000, rw, pure, all {
+///             /// Whether it runs.
+///             RUN 0:0 { OFF = 0, ON = 1 },
+///         }
+///         /// Eight more. Made up.
+///         NV_TOY_DATA[8; 4]: u32 @ 0x00a010, rw, pure, hopper_up {
+///             /// All of it.
+///             VALUE 31:0,
+///         }
+///     }
+/// }
+/// use nova_core::bus::{Bus, Io};
+/// use regs::{NV_TOY_CONTROL, NV_TOY_DATA};
+///
+/// fn start<B: Bus>(io: Io<'_, B>, hopper: nova_core::chip::HopperUp) -> Result<(), B::Error> {
+///     if let Ok(third) = NV_TOY_DATA.at(2) {
+///         io.on(hopper).write_word(third, 7)?;
+///     }
+///     io.write(NV_TOY_CONTROL, NV_TOY_CONTROL::RUN::ON)
+/// }
+/// assert_eq!(regs::ENTRIES.len(), 2);
+/// ```
+#[macro_export]
 macro_rules! registers {
     ($(
         $(#[doc = $doc:literal])+
@@ -42,7 +73,7 @@ macro_rules! registers {
         #[allow(missing_docs, unreachable_pub, clippy::pedantic)]
         mod bitfields {
             $(
-                ::tock_registers::register_bitfields! {
+                $crate::tock_registers::register_bitfields! {
                     $word,
                     $(#[doc = $doc])+
                     #[doc = ""]
@@ -71,16 +102,16 @@ macro_rules! registers {
 
             impl $crate::bus::Register for bitfields::$name::Register {
                 type Word = $word;
-                type Access = registers!(@access $access);
+                type Access = $crate::registers!(@access $access);
                 const NAME: &'static str = stringify!($name);
                 const OFFSET: u32 = $offset;
-                const COUNT: u32 = registers!(@first $($count,)? 1,);
-                const STRIDE: u32 = registers!(@first $($stride,)? 0,);
-                const PURE: $crate::bus::Pure = registers!(@pure $pure);
+                const COUNT: u32 = $crate::registers!(@first $($count,)? 1,);
+                const STRIDE: u32 = $crate::registers!(@first $($stride,)? 0,);
+                const PURE: $crate::bus::Pure = $crate::registers!(@pure $pure);
                 const FAMILIES: $crate::chip::FamilySet = $crate::chip::family::sets::$families;
             }
-            $crate::chip::family::valid_on!($families, bitfields::$name::Register);
-            registers!(@kind bitfields::$name::Register, [$($count)?], [$($unit)?]);
+            $crate::valid_on!($families, bitfields::$name::Register);
+            $crate::registers!(@kind bitfields::$name::Register, [$($count)?], [$($unit)?]);
 
             // Last element inside the window; every field inside the word; every value in its field.
             const _: () = {
@@ -113,8 +144,9 @@ macro_rules! registers {
         )*
 
         /// The registers of this unit, for the catalogue.
+        #[allow(dead_code, reason = "outside of this crate there may be no use for it")]
         pub static ENTRIES: &[$crate::bus::catalogue::Entry] = &[
-            $($crate::bus::catalogue::entry::<bitfields::$name::Register>(
+            $($crate::bus::macros::entry::<bitfields::$name::Register>(
                 &[$($doc),+],
                 &[$($crate::bus::catalogue::FieldInfo {
                     name: stringify!($field),
@@ -126,7 +158,7 @@ macro_rules! registers {
                         value: $value,
                     }),+)?],
                 }),+],
-                registers!(@instances $($unit)?),
+                $crate::registers!(@instances $($unit)?),
             )),*
         ];
     };
@@ -155,7 +187,7 @@ macro_rules! registers {
             /// When there is no such element.
             #[inline(always)]
             pub const fn at(self, index: u32) -> Result<$crate::bus::Element<$register>, $crate::bus::IndexError> {
-                $crate::bus::element::<$register>(index)
+                $crate::bus::macros::element::<$register>(index)
             }
         }
     };
@@ -183,11 +215,14 @@ macro_rules! registers {
 }
 pub(crate) use registers;
 
+// What the macro's text names, wherever it is expanded.
+pub use super::catalogue::entry;
+pub use super::register::element;
 use super::{Element, IndexError, Instance, InstanceOf, Offset, Word};
 
 /// Element `index` of the array `register` in `instance`.
 #[inline(always)]
-pub(crate) fn element_in<U, R: InstanceOf<U>>(
+pub fn element_in<U, R: InstanceOf<U>>(
     instance: Instance<U>,
     register: R,
     index: u32,
@@ -201,17 +236,17 @@ pub(crate) fn element_in<U, R: InstanceOf<U>>(
 }
 
 /// Compile-time check: the last element is aligned and inside the window.
-pub(crate) const fn check_place<W: Word>(last: u32, stride: u32, otherwise: &str) {
+pub const fn check_place<W: Word>(last: u32, stride: u32, otherwise: &str) {
     assert!(Offset::<W>::new(last).is_ok() && stride % W::BYTES == 0, "{}", otherwise);
 }
 
 /// Compile-time check: a field lies inside its word.
-pub(crate) const fn check_field<W: Word>(msb: u32, lsb: u32, otherwise: &str) {
+pub const fn check_field<W: Word>(msb: u32, lsb: u32, otherwise: &str) {
     assert!(lsb <= msb && msb < W::BYTES * 8, "{}", otherwise);
 }
 
 /// Compile-time check: a named value fits its field.
-pub(crate) const fn check_value(msb: u32, lsb: u32, value: u32, otherwise: &str) {
+pub const fn check_value(msb: u32, lsb: u32, value: u32, otherwise: &str) {
     assert!(value <= u32::MAX >> (31 - (msb - lsb)), "{}", otherwise);
 }
 

@@ -8,7 +8,8 @@ mod access;
 pub mod catalogue;
 mod error;
 mod io;
-pub(crate) mod macros;
+#[doc(hidden)]
+pub mod macros;
 mod offset;
 mod register;
 mod word;
@@ -21,7 +22,6 @@ pub use error::{Error, ErrorKind};
 pub use io::Io;
 pub(crate) use macros::registers;
 pub use offset::{Offset, OffsetError, OffsetErrorKind, WINDOW_SIZE};
-pub(crate) use register::element;
 pub use register::{
     Element, IndexError, Instance, InstanceOf, Place, Register, Scalar, Value, WideValue, field_value,
 };

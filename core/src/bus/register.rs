@@ -89,8 +89,12 @@ impl<R: Register> Place for Element<R> {
     }
 }
 
-/// Element `index` of the array `R`.
-pub(crate) const fn element<R: Register>(index: u32) -> Result<Element<R>, IndexError> {
+/// Element `index` of the array `R`; called by the `registers!` macro.
+///
+/// # Errors
+///
+/// When there is no such element.
+pub const fn element<R: Register>(index: u32) -> Result<Element<R>, IndexError> {
     if index < R::COUNT {
         // The macro has checked that the last element lies inside the window.
         if let Ok(offset) = Offset::new(R::OFFSET + index * R::STRIDE) {

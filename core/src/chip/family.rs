@@ -208,38 +208,38 @@ pub mod sets {
 }
 
 /// Implements `On<proof>` for every proof whose families are all in the named set.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! valid_on {
     (@impl $register:ty: $($proof:ident)*) => {
         $(impl $crate::chip::On<$crate::chip::$proof> for $register {})*
     };
-    (all, $r:ty) => { $crate::chip::family::valid_on!(@impl $r:
+    (all, $r:ty) => { $crate::valid_on!(@impl $r:
         Any Tu102 Ga100 Ga102 Gh100 Gb100 Gb202 PreHopper Ga100Up Ampere HopperUp HopperGb100 TuringGa100); };
-    (turing, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Tu102); };
-    (ga100, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Ga100); };
-    (turing_ga100, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Tu102 Ga100 TuringGa100); };
-    (ga102_ada, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Ga102); };
-    (ampere_ada, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Ga100 Ga102 Ampere); };
-    (pre_hopper, $r:ty) => { $crate::chip::family::valid_on!(@impl $r:
+    (turing, $r:ty) => { $crate::valid_on!(@impl $r: Tu102); };
+    (ga100, $r:ty) => { $crate::valid_on!(@impl $r: Ga100); };
+    (turing_ga100, $r:ty) => { $crate::valid_on!(@impl $r: Tu102 Ga100 TuringGa100); };
+    (ga102_ada, $r:ty) => { $crate::valid_on!(@impl $r: Ga102); };
+    (ampere_ada, $r:ty) => { $crate::valid_on!(@impl $r: Ga100 Ga102 Ampere); };
+    (pre_hopper, $r:ty) => { $crate::valid_on!(@impl $r:
         Tu102 Ga100 Ga102 PreHopper Ampere TuringGa100); };
-    (ga100_up, $r:ty) => { $crate::chip::family::valid_on!(@impl $r:
+    (ga100_up, $r:ty) => { $crate::valid_on!(@impl $r:
         Ga100 Ga102 Gh100 Gb100 Gb202 Ga100Up Ampere HopperUp HopperGb100); };
-    (ga102_up, $r:ty) => { $crate::chip::family::valid_on!(@impl $r:
+    (ga102_up, $r:ty) => { $crate::valid_on!(@impl $r:
         Ga102 Gh100 Gb100 Gb202 HopperUp HopperGb100); };
-    (hopper_up, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gh100 Gb100 Gb202 HopperUp HopperGb100); };
-    (gh100, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gh100); };
-    (gb10x, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gb100); };
-    (gb20x, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gb202); };
-    (gh100_gb10x, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gh100 Gb100 HopperGb100); };
-    (pre_blackwell, $r:ty) => { $crate::chip::family::valid_on!(@impl $r:
+    (hopper_up, $r:ty) => { $crate::valid_on!(@impl $r: Gh100 Gb100 Gb202 HopperUp HopperGb100); };
+    (gh100, $r:ty) => { $crate::valid_on!(@impl $r: Gh100); };
+    (gb10x, $r:ty) => { $crate::valid_on!(@impl $r: Gb100); };
+    (gb20x, $r:ty) => { $crate::valid_on!(@impl $r: Gb202); };
+    (gh100_gb10x, $r:ty) => { $crate::valid_on!(@impl $r: Gh100 Gb100 HopperGb100); };
+    (pre_blackwell, $r:ty) => { $crate::valid_on!(@impl $r:
         Tu102 Ga100 Ga102 Gh100 PreHopper Ampere TuringGa100); };
-    (blackwell, $r:ty) => { $crate::chip::family::valid_on!(@impl $r: Gb100 Gb202); };
+    (blackwell, $r:ty) => { $crate::valid_on!(@impl $r: Gb100 Gb202); };
     (historic, $r:ty) => {};
     ($other:ident, $r:ty) => {
         compile_error!(concat!("no set of families is called `", stringify!($other), "`; see chip/family.rs"));
     };
 }
-pub(crate) use valid_on;
-
 #[cfg(test)]
 mod tests {
     use core::marker::PhantomData;
@@ -269,7 +269,7 @@ mod tests {
             fn valid_on_says_what_the_sets_say() {
                 $({
                     struct Register;
-                    valid_on!($set, Register);
+                    crate::valid_on!($set, Register);
                     every_set!(@proofs $set Register
                         Any Tu102 Ga100 Ga102 Gh100 Gb100 Gb202 PreHopper Ga100Up Ampere HopperUp HopperGb100
                         TuringGa100);

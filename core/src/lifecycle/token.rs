@@ -101,7 +101,11 @@ pub struct Token<'a, D: Driver, S> {
 /// An array, so that an error of the compiler names this type and quotes nothing of the standard library,
 /// whose source may not be installed.
 #[derive(Debug)]
-pub(super) struct ThisThread([*const (); 0]);
+pub(super) struct ThisThread([*const StaysOnItsThread; 0]);
+
+/// What such an error says is not `Send`: its name is the explanation.
+#[derive(Debug)]
+struct StaysOnItsThread;
 
 impl ThisThread {
     pub(super) const HERE: Self = Self([]);

@@ -29,9 +29,11 @@ struct Row {
 pub(super) fn run(args: &Args, cx: &mut Context) -> Result<()> {
     let rows: Vec<_> = search(&args.pattern).iter().map(row).collect();
     if rows.is_empty() {
-        return Err(
-            Error::not_found(format!("no register fits {:?}", args.pattern)).next("nova reg find '*TIME*'")
-        );
+        return Err(Error::not_found(format!(
+            "no register fits {:?}, by name or by description",
+            args.pattern
+        ))
+        .next("nova reg find '*'"));
     }
     if !cx.out.is_text() {
         return match cx.out.format() {
