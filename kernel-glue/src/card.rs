@@ -139,16 +139,17 @@ impl Card {
         let mut outside = Outside::new();
         let limit = KernelHost::REMOVE_LIMIT;
         let removed = if self.device.is_lost() {
-            self.device.remove_within(&mut outside, limit).map(drop)
+            self.device.remove_within(&mut outside, limit).map(Some)
         } else {
-            self.device.remove_if_requested(&mut outside, limit).map(drop)
+            self.device.remove_if_requested(&mut outside, limit)
         };
         match removed {
-            Ok(()) => {
+            Ok(Some(_)) => {
                 self.dev.as_ref().pr_info(format_args!("removed, as was asked for from inside\n"));
                 true
             }
-            Err(RemoveError::State(_)) => true,
+            // Somebody else has removed it, or it was bound anew.
+            Ok(None) | Err(RemoveError::State(_)) => true,
             Err(error) => {
                 self.dev.as_ref().pr_warn(format_args!("{error}\n"));
                 false

@@ -173,7 +173,7 @@ fn patiently(
     Err(SuspendError::Busy)
 }
 
-/// Puts a device to sleep.
+/// Puts a device to sleep: for the system, or for the time of a reset.
 pub(crate) fn suspend(dev: &pci::Device) -> Result {
     let Some(card) = global::get()?.of(dev) else { return Ok(()) };
     calls::remember_counts(&card);
@@ -183,6 +183,9 @@ pub(crate) fn suspend(dev: &pci::Device) -> Result {
         // A device that is gone, or removed, does not keep the system awake.
         Ok(()) | Err(SuspendError::Gone | SuspendError::State(_)) => Ok(()),
         Err(error) => {
+            // Whoever asked does not wake what did not fall asleep.
+            #[cfg(nova_debug)]
+            crate::torture::resume(&card);
             dev.as_ref().pr_err(format_args!("does not go to sleep: {error}\n"));
             Err(if matches!(error, SuspendError::Blocked(_) | SuspendError::Busy) { EBUSY } else { EIO })
         }

@@ -6,12 +6,12 @@
  *
  * size    The first member of every struct. Set it to sizeof(struct). A kernel that knows less of the struct than the
  *         program takes the call if the part it does not know is zero, and answers E2BIG otherwise; one that knows more
- *         takes zero for what the program did not give. On success it is how many bytes the kernel has filled in. Structs
+ *         takes zero for what the program did not give. More than 4096 bytes are E2BIG in any case. On success it is how many bytes the kernel has filled in. Structs
  *         only ever grow at the end, and a call never changes its meaning.
  * flags   The second. A bit that is not known is answered with EINVAL.
  *
  * An open file belongs to the device as it was bound when it was opened. Once that is unbound, unplugged or has fallen off
- * the bus, every call answers ENODEV, for ever, also after the device has been bound anew; a call that waits is woken up and
+ * the bus, every call that is well-formed and allowed answers ENODEV, for ever, also after the device has been bound anew; a call that waits is woken up and
  * answers ENODEV; poll() gives POLLHUP | POLLERR at once. Closing always works. Open the device again when it is back.
  *
  * Errors of every call
@@ -156,7 +156,7 @@ struct nova_irq {
  * NOVA_READ_REG: reads 32 bits of BAR0. For CAP_SYS_RAWIO.
  *
  * EPERM: without the capability. EINVAL: the offset is no multiple of 4, or outside the first 16 MiB. EACCES: reading the
- * register would change something. What the register reads is passed on as it is, also the patterns by which the device's
+ * register would change something, as far as the driver knows it; what it does not know is read. What the register reads is passed on as it is, also the patterns by which the device's
  * internal bus reports errors; ENODEV if it is ones because the device is gone.
  */
 struct nova_read_reg {

@@ -61,7 +61,12 @@ static PM: Table<bindings::dev_pm_ops> = Table(bindings::dev_pm_ops {
 });
 
 static ERRORS: Table<bindings::pci_error_handlers> =
-    Table(bindings::pci_error_handlers { error_detected: Some(error_detected), ..pin_init::zeroed() });
+    Table(bindings::pci_error_handlers {
+        error_detected: Some(error_detected),
+        reset_prepare: Some(reset_prepare),
+        reset_done: Some(reset_done),
+        ..pin_init::zeroed()
+    });
 
 /// The PCI device around a device that a callback of this driver is for.
 ///
@@ -94,10 +99,25 @@ unsafe extern "C" fn shutdown(pdev: *mut bindings::pci_dev) {
 
 unsafe extern "C" fn error_detected(
     pdev: *mut bindings::pci_dev,
-    _state: bindings::pci_channel_state_t,
+    state: bindings::pci_channel_state_t,
 ) -> bindings::pci_ers_result_t {
+    if state == bindings::pci_channel_io_normal {
+        // An error that did not stop the link, perhaps of another function below the same port.
+        return bindings::pci_ers_result_PCI_ERS_RESULT_CAN_RECOVER;
+    }
     // SAFETY: as `shutdown`.
     ours::lost(unsafe { &*pdev.cast::<pci::Device>() });
-    // The driver has let go of it, and comes back by a new probe.
+    // The driver lets go of it. Nobody binds it again by himself: that is for whoever sees to the hardware.
     bindings::pci_ers_result_PCI_ERS_RESULT_DISCONNECT
+}
+
+/// Somebody resets the function (`reset` in sysfs): it sleeps for that time, because its registers are not there.
+unsafe extern "C" fn reset_prepare(pdev: *mut bindings::pci_dev) {
+    // SAFETY: as `shutdown`. A failure is logged; the function is reset all the same.
+    let _ = ours::suspend(unsafe { &*pdev.cast::<pci::Device>() });
+}
+
+unsafe extern "C" fn reset_done(pdev: *mut bindings::pci_dev) {
+    // SAFETY: as `shutdown`. A failure is logged.
+    let _ = ours::resume(unsafe { &*pdev.cast::<pci::Device>() });
 }

@@ -246,6 +246,11 @@ pub const CASES: &[Case] = &[
     },
     kernel("kernel_suspend", 1200, "suspend and resume under open files, alarms and work"),
     kernel(
+        "kernel_reset",
+        600,
+        "reset in sysfs under open files, work and waits: the driver has it work again",
+    ),
+    kernel(
         "kernel_exit",
         1200,
         "rmmod while work and timer set themselves again, interrupts storm and a call blocks",

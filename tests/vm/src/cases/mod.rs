@@ -64,6 +64,7 @@ const RUNS: &[(&str, Run)] = &[
     ("kernel_probe_faults", kernel::faults::accesses),
     ("kernel_failslab", kernel::faults::failslab),
     ("kernel_suspend", kernel::sleep::suspend),
+    ("kernel_reset", kernel::sleep::reset),
     ("kernel_exit", kernel::exit::exit),
     ("kernel_rebind", kernel::rounds::rebind),
     ("kernel_reload", kernel::rounds::reload),

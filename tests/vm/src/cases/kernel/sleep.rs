@@ -1,4 +1,4 @@
-//! Sleep and waking, as the kernel tests it: everything but the last step.
+//! Sleep and waking, as the kernel tests it: everything but the last step; and resets, over which a driver sleeps.
 
 use std::{
     fs,
@@ -69,6 +69,37 @@ fn sleep_once(held: &[(Gpu, Device)]) -> Result<Duration> {
         ensure!(alarm.seen_ns >= alarm.due_ns, "{chip}: an early alarm: {alarm:?}");
     }
     Ok(took)
+}
+
+/// How often each GPU is reset.
+const RESETS: u32 = 2;
+
+pub(in crate::cases) fn reset() -> Result<()> {
+    let module = Module::load()?;
+    for chip in CHIPS {
+        let gpu = Gpu::of(chip)?;
+        let device = use_it(&gpu)?;
+        load(&device)?;
+        for _ in 0..RESETS {
+            reset_once(&gpu, &device).with_context(|| format!("{chip} over a reset"))?;
+        }
+    }
+    module.unload()?;
+    println!("{RESETS} resets of each of {} GPUs that work and are waited for", CHIPS.len());
+    Ok(())
+}
+
+/// Resets it under its driver, which has to have it work again; whoever waits goes on waiting.
+fn reset_once(gpu: &Gpu, device: &Device) -> Result<()> {
+    let (_, file) = gpu.open()?;
+    let wait = UnderWay::start(move || file.wait_irq(Some(2 * LONG)));
+    gpu.function.reset()?;
+    ensure!(gpu.is_bound(), "the driver has let go of it");
+    ensure!(wait.is_under_way(), "a wait for an interrupt has ended without one");
+    device.time(false)?;
+    interrupts(device)?;
+    wait.end("a wait for an interrupt", LONG)??;
+    Ok(())
 }
 
 /// Has alarms until one comes by interrupt: on a busy host one may be due before it is set.
