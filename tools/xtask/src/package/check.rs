@@ -1,6 +1,7 @@
 //! `cargo xtask package --check`: the packages are used as their readers use them.
 
 mod contents;
+mod crates;
 mod installed;
 mod library;
 mod module;
@@ -33,14 +34,15 @@ pub(super) fn run(shell: &Shell, made: &Made) -> Result<()> {
     let tool = second.path().join("tool");
     installed::install(shell, &[file(made, "nova_")?], &tool)?;
     let pages = program::run(made, &tool)?;
-    shell::say(&format!(
-        "checked: the tool installs and runs, its {pages} manual pages and completions can be read"
-    ));
+    shell::say(&format!("checked: the tool installs and runs, its {pages} manual pages and completions can be read"));
 
     let root = second.path().join("library");
     installed::install(shell, &[file(made, "libnova-c0_")?, file(made, "libnova-c-dev_")?], &root)?;
     library::run(&root, &second.path().join("info"))?;
     shell::say("checked: the C library installs, and the examples in C and Python run with it");
+
+    let crates = crates::run(shell)?;
+    shell::say(&format!("checked: {crates} crates pass `cargo publish --dry-run` and carry their licences"));
 
     let source = second.path().join("dkms");
     shell::capture(Command::new("dpkg-deb").arg("--extract").arg(file(made, "nova-dkms_")?).arg(&source))?;
