@@ -1,11 +1,13 @@
 //! `cargo xtask package --check`: the packages are used as their readers use them.
 
+mod completions;
 mod contents;
 mod crates;
 mod installed;
 mod library;
 mod module;
 mod program;
+mod shells;
 
 use std::{
     fs,
@@ -34,7 +36,9 @@ pub(super) fn run(shell: &Shell, made: &Made) -> Result<()> {
     let tool = second.path().join("tool");
     installed::install(shell, &[file(made, "nova_")?], &tool)?;
     let pages = program::run(made, &tool)?;
-    shell::say(&format!("checked: the tool installs and runs, its {pages} manual pages and completions can be read"));
+    shell::say(&format!("checked: the tool installs and runs, its {pages} manual pages can be read"));
+    completions::run(shell, &tool, &second.path().join("home"))?;
+    shell::say("checked: bash, zsh and fish complete its commands");
 
     let root = second.path().join("library");
     installed::install(shell, &[file(made, "libnova-c0_")?, file(made, "libnova-c-dev_")?], &root)?;
