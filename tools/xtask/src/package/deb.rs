@@ -83,7 +83,8 @@ fn installed_kib(staged: &Staged, files: &[PathBuf]) -> Result<u64> {
 
 fn render(release: &Release, control: &Control<'_>, kib: u64) -> String {
     let Control { package, architecture, section, depends, description, fields, files: _ } = control;
-    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    let line = |(name, value): &(&str, &str)| format!("{name}: {value}\n");
+    let fields: String = fields.iter().map(line).collect();
     format!(
         "Package: {package}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: {maintainer}\n\
          Installed-Size: {kib}\nDepends: {depends}\n{fields}Section: {section}\nPriority: optional\n\
