@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include <nova.h>
+#include <nova-c/nova.h>
 
 static int fail(const char *doing, const struct nova_error *error)
 {

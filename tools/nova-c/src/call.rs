@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::Nova;
-use crate::error::{Failure, Kind, NovaError};
+use crate::error::{Empty, Failure, Kind, NovaError};
 
 /// Runs a call, fills `error` in, and gives the number of the kind of error.
 ///
@@ -21,9 +21,13 @@ pub(crate) unsafe fn with_report(error: *mut NovaError, call: impl FnOnce() -> R
         result
     });
     let kind = result.as_ref().err().map_or(Kind::NONE, Failure::kind);
-    // SAFETY: promised by the caller.
-    if let Some(error) = unsafe { error.cast::<MaybeUninit<NovaError>>().as_mut() } {
-        error.write(result.err().map_or(NovaError::NONE, |failure| failure.report()));
+    if !error.is_null() {
+        match result {
+            // SAFETY: it is not null, so it is valid for writes of all of it, and this is its beginning.
+            Ok(()) => unsafe { error.cast::<Empty>().write(Empty::NEW) },
+            // SAFETY: it is not null, so it is valid for writes.
+            Err(failure) => unsafe { error.write(failure.report()) },
+        }
     }
     kind.cast_signed()
 }

@@ -1,4 +1,4 @@
-//! The shared library behind `include/nova.h`, which documents it for those who call.
+//! The shared library behind `include/nova-c/nova.h`, which documents it for those who call.
 //!
 //! Functions here check what C hands over, and leave the work to `nova_cli::door`. No panic reaches C.
 

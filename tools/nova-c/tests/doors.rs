@@ -168,7 +168,7 @@ fn the_library_exports_what_the_header_declares_and_has_its_name() {
         symbols.lines().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
     exported.sort_unstable();
 
-    let header = std::fs::read_to_string(here("include/nova.h")).unwrap();
+    let header = std::fs::read_to_string(here("include/nova-c/nova.h")).unwrap();
     let declared = header.lines().filter(|line| line.starts_with("int ") || line.starts_with("void "));
     let mut declared: Vec<_> =
         declared.map(|line| line.split([' ', '(']).nth(1).unwrap().to_owned()).collect();

@@ -54,7 +54,7 @@ fn run(command: &mut Command) -> String {
 fn c_and_rust_agree() {
     let facts = facts();
     let mut program =
-        String::from("#include <stddef.h>\n#include <stdio.h>\n#include <nova.h>\nint main(void) {\n");
+        String::from("#include <stddef.h>\n#include <stdio.h>\n#include <nova-c/nova.h>\nint main(void) {\n");
     for (what, _) in &facts {
         writeln!(program, "\tprintf(\"%zu\\n\", (size_t)({what}));").unwrap();
     }

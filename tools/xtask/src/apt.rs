@@ -102,6 +102,15 @@ impl Apt {
         Ok(madison(&text))
     }
 
+    /// `packages`, each as `name=version` with its newest version.
+    pub(crate) fn newest(&self, packages: &[&str]) -> Result<Vec<String>> {
+        let newest = |package: &&str| {
+            let version = self.versions(package)?.into_iter().next();
+            Ok(format!("{package}={}", version.with_context(|| format!("apt knows no package '{package}'"))?))
+        };
+        packages.iter().map(newest).collect()
+    }
+
     /// What would be installed for `packages` (names, or `name=version`), with all they depend on: the lines of
     /// `apt-get --simulate`.
     pub(crate) fn simulate(&self, packages: &[&str]) -> Result<String> {

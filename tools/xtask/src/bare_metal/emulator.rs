@@ -72,12 +72,7 @@ fn fetch(shell: &Shell, entry: &Path) -> Result<()> {
     shell::say(&format!("installing QEMU for Arm and RISC-V from Debian into {}", entry.display()));
     let apt = Apt::machine()?;
     apt.update(shell)?;
-    let newest = |package: &&str| {
-        let version = apt.versions(package)?.into_iter().next();
-        Ok(format!("{package}={}", version.with_context(|| format!("apt knows no package '{package}'"))?))
-    };
-    let wanted = PACKAGES.iter().map(newest).collect::<Result<Vec<_>>>()?;
-    let packages = apt.download(shell, &wanted)?;
+    let packages = apt.download(shell, &apt.newest(&PACKAGES)?)?;
     shell::say(&format!("unpacking {}", apt::names(&packages)));
     cache::fill(entry, |into| {
         let whole = into.join("whole");

@@ -1,9 +1,13 @@
 //! `cargo xtask package --check`: the packages are used as their readers use them.
 
+mod completions;
 mod contents;
+mod crates;
 mod installed;
+mod library;
 mod module;
 mod program;
+mod shells;
 
 use std::{
     fs,
@@ -19,22 +23,30 @@ use crate::shell::{self, Shell};
 /// Tries everything that was made; the first thing that is wrong is the error.
 pub(super) fn run(shell: &Shell, made: &Made) -> Result<()> {
     let second = tempfile::tempdir()?;
-    let again = super::pack(shell, &made.release, &made.program, second.path())?;
+    let again = super::pack(shell, &made.release, &made.compiled, second.path())?;
     same(&made.files, &again)?;
     shell::say(&format!("checked: {} files, the same bytes when packed again elsewhere", again.len()));
 
     contents::archive(made, second.path())?;
     let components = contents::sbom(made)?;
     shell::say(&format!(
-        "checked: the SBOM's {components} components have all that Cargo links into the tool"
+        "checked: the SBOM's {components} components have all that Cargo links into tool and C library"
     ));
 
     let tool = second.path().join("tool");
-    installed::install(shell, file(made, "nova_")?, &tool)?;
+    installed::install(shell, &[file(made, "nova_")?], &tool)?;
     let pages = program::run(made, &tool)?;
-    shell::say(&format!(
-        "checked: the tool installs and runs, its {pages} manual pages and completions can be read"
-    ));
+    shell::say(&format!("checked: the tool installs and runs, its {pages} manual pages can be read"));
+    completions::run(shell, &tool, &second.path().join("home"))?;
+    shell::say("checked: bash, zsh and fish complete its commands");
+
+    let root = second.path().join("library");
+    installed::install(shell, &[file(made, "libnova-c0_")?, file(made, "libnova-c-dev_")?], &root)?;
+    library::run(&root, &second.path().join("info"))?;
+    shell::say("checked: the C library installs, and the examples in C and Python run with it");
+
+    let crates = crates::run(shell)?;
+    shell::say(&format!("checked: {crates} crates pass `cargo publish --dry-run` and carry their licences"));
 
     let source = second.path().join("dkms");
     shell::capture(Command::new("dpkg-deb").arg("--extract").arg(file(made, "nova-dkms_")?).arg(&source))?;

@@ -69,17 +69,14 @@ pub(super) fn build(shell: &Shell, release: &Release, scratch: &Path, out: &Path
     vendor::copy(release, &source)?;
     source.put("dkms.conf", CONF.replace("@VERSION@", &release.version))?;
 
-    let doc = Path::new("usr/share/doc/nova-dkms");
-    let root = workspace::root();
-    let mit = std::fs::read_to_string(root.join("LICENSE-MIT"))?;
-    staged.put(doc.join("copyright"), licences::with_texts(licences::MODULE, &mit))?;
-    staged.put_packed(shell, doc.join("changelog"), std::fs::read(root.join("CHANGELOG.md"))?)?;
+    deb::documents(shell, &staged, "nova-dkms", licences::MODULE)?;
     let control = Control {
         package: "nova-dkms",
         architecture: "all",
         section: "kernel",
         depends: "dkms",
-        recommends: Some("clang, lld, llvm, rustc"),
+        fields: &[("Recommends", "clang, lld, llvm, rustc")],
+        files: &[],
         description: DESCRIPTION,
     };
     deb::build(shell, release, &staged, &control, out)

@@ -22,6 +22,29 @@ Copyright: The nova developers
 License: MIT or Apache-2.0
 ";
 
+/// `copyright` of the C library's package.
+pub(super) const LIBRARY: &str = "\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: nova
+Comment:
+ The library links Rust crates of others. Their licences and notices are in
+ third-party.txt.gz beside this file.
+
+Files: *
+Copyright: The nova developers
+License: MIT or Apache-2.0
+";
+
+/// `copyright` of the package for those who program with it.
+pub(super) const DEVELOPMENT: &str = "\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: nova
+
+Files: *
+Copyright: The nova developers
+License: MIT or Apache-2.0
+";
+
 /// `copyright` of the module's package.
 pub(super) const MODULE: &str = "\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -48,7 +71,7 @@ Copyright: the authors of each crate, named in its Cargo.toml and its licence fi
 License: the licence files in each folder of /usr/src/nova-*/vendor
 ";
 
-/// The end of both: where the texts are. Debian has Apache's and the GPL's itself, not MIT's.
+/// The end of all: where the texts are. Debian has Apache's and the GPL's itself, not MIT's.
 pub(super) fn with_texts(copyright: &str, mit: &str) -> String {
     let mut text = copyright.to_owned();
     text.push_str("\nLicense: MIT\n");

@@ -1,13 +1,15 @@
 //! `cargo xtask package`: what is handed to people who do not build from the checkout.
 //!
-//! [`tool`] and [`dkms`] say what is in each package, [`staged`] holds it, [`deb`] and [`archive`] pack it, [`sbom`] lists
+//! [`tool`], [`library`] and [`dkms`] say what is in each package, [`staged`] holds it, [`deb`] and [`archive`] pack it, [`sbom`] lists
 //! what it is made of, and [`mod@check`] tries all of it. `docs/packages.md` is for the reader.
 
 mod archive;
 mod check;
+mod compiled;
 mod deb;
 mod dkms;
 mod libraries;
+mod library;
 mod licences;
 mod metadata;
 mod release;
@@ -23,7 +25,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use self::{release::Release, tool::Tool};
+use self::{compiled::Compiled, release::Release, tool::Tool};
 use crate::{
     cache,
     shell::{self, Shell},
@@ -60,7 +62,7 @@ pub(crate) fn check(shell: &Shell) -> Result<()> {
 #[derive(Debug)]
 struct Made {
     release: Release,
-    program: PathBuf,
+    compiled: Compiled,
     files: Vec<PathBuf>,
     /// Goes, with what is in it, when this does.
     _scratch: tempfile::TempDir,
@@ -74,22 +76,21 @@ fn make(shell: &Shell) -> Result<Made> {
     cache::create(&out)?;
     let scratch = tempfile::tempdir_in(&out)?;
     let release = Release::current()?;
-    let program = tool::compile(shell, scratch.path())?;
-    let files = pack(shell, &release, &program, &out)?;
-    Ok(Made { release, program, files, _scratch: scratch })
+    let compiled = Compiled::new(shell, scratch.path())?;
+    let files = pack(shell, &release, &compiled, &out)?;
+    Ok(Made { release, compiled, files, _scratch: scratch })
 }
 
-/// Packs `program` and everything else into files of `out`.
-fn pack(shell: &Shell, release: &Release, program: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+/// Packs what was compiled and everything else into files of `out`.
+fn pack(shell: &Shell, release: &Release, compiled: &Compiled, out: &Path) -> Result<Vec<PathBuf>> {
     let scratch = tempfile::tempdir_in(out)?;
     let scratch = scratch.path();
-    let tool = Tool::ask(program, release, scratch)?;
-    let mut files = vec![
-        tool.deb(shell, release, scratch, out)?,
-        tool.archive(shell, release, scratch, out)?,
-        dkms::build(shell, release, scratch, out)?,
-        sbom::build(release, out)?,
-    ];
+    let tool = Tool::ask(&compiled.program, release, scratch)?;
+    let mut files =
+        vec![tool.deb(shell, release, scratch, out)?, tool.archive(shell, release, scratch, out)?];
+    files.extend(library::build(shell, release, compiled, scratch, out)?);
+    files.push(dkms::build(shell, release, scratch, out)?);
+    files.push(sbom::build(release, out)?);
     files.push(archive::sums(&files, out)?);
     Ok(files)
 }

@@ -1,4 +1,4 @@
-//! What the tool and the module are made of, as CycloneDX 1.5.
+//! What the tool, the C library and the module are made of, as CycloneDX 1.5.
 
 use std::{
     fs,
@@ -40,7 +40,7 @@ fn render(release: &Release) -> Result<String> {
     let linked = vendor::crates(release)?;
     let own = OF_THE_MODULE.iter().map(|name| metadata.named(name)).collect::<Result<Vec<_>>>()?;
     let of_the_module: Vec<_> = own.iter().chain(&linked).copied().collect();
-    let mut all = metadata.tree(&[tool]);
+    let mut all = metadata.tree(&[tool, metadata.named("nova-c")?]);
     all.extend(&of_the_module);
     all.sort_by_key(|package| reference(package));
     all.dedup_by_key(|package| reference(package));

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Permissions},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, SystemTime},
@@ -57,6 +57,15 @@ impl Staged {
         self.put(path, contents)
     }
 
+    /// Makes the link `path` of the folder, which leads to `target`.
+    pub(super) fn put_link(&self, path: impl AsRef<Path>, target: &str) -> Result<()> {
+        let path = self.root.join(path);
+        if let Some(folder) = path.parent() {
+            cache::create(folder)?;
+        }
+        symlink(target, &path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
     /// Gives everything in it the time `epoch`, in seconds since 1970, and folders their mode.
     pub(super) fn settle(&self, epoch: u64) -> Result<()> {
         settle(&self.root, SystemTime::UNIX_EPOCH + Duration::from_secs(epoch))
@@ -98,9 +107,10 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 fn settle(dir: &Path, time: SystemTime) -> Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
+        // A link may lead nowhere yet. It is new, and what packs it takes a newer time than it was told back to that.
         if path.is_dir() {
             settle(&path, time)?;
-        } else {
+        } else if !path.is_symlink() {
             File::open(&path)?.set_modified(time)?;
         }
     }
@@ -119,6 +129,7 @@ mod tests {
         staged.put("b/text", "x").unwrap();
         staged.put_program("a", "y").unwrap();
         fs::set_permissions(dir.path().join("root/b"), Permissions::from_mode(0o700)).unwrap();
+        staged.put_link("c", "nowhere").unwrap();
         staged.settle(1_000_000).unwrap();
         let facts = |path: &str| {
             let metadata = fs::metadata(staged.root().join(path)).unwrap();
@@ -128,6 +139,6 @@ mod tests {
         assert_eq!(facts("a"), (0o755, 1_000_000));
         assert_eq!(facts("b"), (0o755, 1_000_000));
         assert_eq!(facts("b/text"), (0o644, 1_000_000));
-        assert_eq!(staged.files().unwrap(), [Path::new("a"), Path::new("b/text")]);
+        assert_eq!(staged.files().unwrap(), [Path::new("a"), Path::new("b/text"), Path::new("c")]);
     }
 }

@@ -34,19 +34,6 @@ pub(super) struct Tool {
     third_party: String,
 }
 
-/// Builds the program, as released, without its symbols.
-pub(super) fn compile(shell: &Shell, scratch: &Path) -> Result<PathBuf> {
-    let mut command = shell::cargo();
-    command.current_dir(workspace::root()).args(["build", "--locked", "--release", "--package", "nova"]);
-    shell.run(&mut command)?;
-    let stripped = scratch.join("nova");
-    let mut strip = Command::new("strip");
-    shell.run(
-        strip.arg("--strip-unneeded").arg("-o").arg(&stripped).arg(workspace::target_dir("release/nova")),
-    )?;
-    Ok(stripped)
-}
-
 impl Tool {
     /// Has `program` write its pages and completions; `scratch` is an empty folder.
     pub(super) fn ask(program: &Path, release: &Release, scratch: &Path) -> Result<Self> {
@@ -79,18 +66,16 @@ impl Tool {
             staged.put_packed(shell, format!("usr/share/man/man1/{name}"), page)?;
         }
         self.put_completions(&staged, "usr/share", "vendor-completions")?;
-        let (root, doc) = (workspace::root(), Path::new("usr/share/doc/nova"));
-        let mit = fs::read_to_string(root.join("LICENSE-MIT"))?;
-        staged.put(doc.join("copyright"), licences::with_texts(licences::TOOL, &mit))?;
-        staged.put_packed(shell, doc.join("changelog"), fs::read(root.join("CHANGELOG.md"))?)?;
-        staged.put_packed(shell, doc.join("third-party.txt"), &self.third_party)?;
+        deb::documents(shell, &staged, "nova", licences::TOOL)?;
+        staged.put_packed(shell, "usr/share/doc/nova/third-party.txt", &self.third_party)?;
         let depends = libraries::depends(&self.program)?;
         let control = Control {
             package: "nova",
             architecture: "amd64",
             section: "admin",
             depends: &depends,
-            recommends: None,
+            fields: &[],
+            files: &[],
             description: DESCRIPTION,
         };
         deb::build(shell, release, &staged, &control, out)

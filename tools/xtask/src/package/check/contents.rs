@@ -17,7 +17,7 @@ pub(super) fn archive(made: &Made, scratch: &Path) -> Result<()> {
     shell::capture(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(scratch))?;
     let program = scratch.join(format!("nova-{}-x86_64-linux/bin/nova", made.release.version));
     ensure!(
-        std::fs::read(&program)? == std::fs::read(&made.program)?,
+        std::fs::read(&program)? == std::fs::read(&made.compiled.program)?,
         "{} has another program than was built",
         archive.display()
     );
@@ -31,14 +31,25 @@ pub(super) fn archive(made: &Made, scratch: &Path) -> Result<()> {
     shell::capture(&mut sums).map(drop)
 }
 
-/// Every package that Cargo links into the tool is in the SBOM. Returns how many it has.
+/// Every package that Cargo links into the tool or the C library is in the SBOM. Returns how many it has.
 pub(super) fn sbom(made: &Made) -> Result<usize> {
     let name = format!("nova-{}.cdx.json", made.release.version);
     let listed: BTreeSet<_> = sbom::listed(file(made, &name)?)?.into_iter().collect();
     let mut command = shell::cargo();
     command
         .current_dir(workspace::root())
-        .args(["tree", "--locked", "--package", "nova", "--edges", "normal", "--target", TARGET])
+        .args([
+            "tree",
+            "--locked",
+            "--package",
+            "nova",
+            "--package",
+            "nova-c",
+            "--edges",
+            "normal",
+            "--target",
+            TARGET,
+        ])
         .args(["--prefix", "none", "--format", "{p}"]);
     let tree = shell::capture(&mut command)?;
     let linked: BTreeSet<_> = tree.lines().filter_map(package).collect();

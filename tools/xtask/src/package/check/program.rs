@@ -1,7 +1,6 @@
 //! The tool as its package installs it.
 
 use std::{
-    fs,
     path::Path,
     process::{Command, Stdio},
 };
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::shell;
 
-/// Runs the program below `root`, and reads its pages and completions. Returns how many pages there are.
+/// Runs the program below `root`, and reads its pages. Returns how many pages there are.
 pub(super) fn run(made: &Made, root: &Path) -> Result<usize> {
     let program = root.join("usr/bin/nova");
     let version = shell::capture(tool::nova(&program).arg("--version"))?;
@@ -22,15 +21,7 @@ pub(super) fn run(made: &Made, root: &Path) -> Result<usize> {
     let info = shell::capture(tool::nova(&program).args(["-d", "sim:ga102", "info"]))?;
     ensure!(info.contains("GA102"), "`nova -d sim:ga102 info` says\n{info}");
 
-    let share = root.join("usr/share");
-    let bash = share.join("bash-completion/completions/nova");
-    shell::capture(Command::new("bash").arg("-n").arg(&bash))?;
-    for path in ["zsh/vendor-completions/_nova", "fish/vendor_completions.d/nova.fish"] {
-        let script =
-            fs::read_to_string(share.join(path)).with_context(|| format!("no {path} in the package"))?;
-        ensure!(script.contains("completions") && script.contains("info"), "{path} completes no commands");
-    }
-    pages(&share.join("man"))
+    pages(&root.join("usr/share/man"))
 }
 
 fn pages(folder: &Path) -> Result<usize> {

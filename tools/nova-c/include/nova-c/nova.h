@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * NVIDIA GPUs and simulated ones, from C: what a device is, its registers, its time. Link with -lnova_c.
+ * NVIDIA GPUs and simulated ones, from C: what a device is, its registers, its time. #include <nova-c/nova.h>, and link with
+ * -lnova_c.
  *
  * A device is opened for looking at: registers are read and never written, and no driver is bound to it.
  *
