@@ -12,7 +12,6 @@ use nova_core::lifecycle::{Outside, Refused, RemoveError, Removed, SessionError,
 use nova_sim_glue::gpu::SimGpu;
 use nova_sim_glue::world::{Violation, World, WorldConfig};
 
-use crate::bench::WorldClock;
 use crate::toy::{self, Plan, Toy, ToyDevice};
 use crate::toybench::{Client, ToyBench};
 
@@ -171,7 +170,7 @@ impl Life<'_> {
     fn wait_for_nothing(&self, client: &Client) {
         let world = &self.bench.world;
         let until = world.now() + Nanos(400_000);
-        let waited = client.wait(&mut Outside::new(), &WorldClock(world), until, |_| Ok(None::<()>));
+        let waited = client.wait(&mut Outside::new(), world, until, |_| Ok(None::<()>));
         let late = world.now().since(until);
         match waited {
             Err(SessionError::Timeout) => (),

@@ -341,7 +341,7 @@ fn l15_a_waiter_wakes_up_when_remove_begins_and_not_when_it_ends() {
     bench.probe().expect("binds");
     let client = bench.client().expect("opens");
     let (device, at) = (bench.device.clone(), bench.world.now() + Nanos::from_millis(1));
-    let clock = nova_tests::bench::WorldClock(&bench.world);
+    let clock = bench.world.clone();
     let until = at + Nanos::from_secs(100);
     // Blocked by somebody else, who stays inside.
     in_a_call(&bench, || {
@@ -472,7 +472,7 @@ fn l14_a_waiter_looks_again_after_resume() {
     bench.device.suspend(&mut Outside::new(), Nanos::from_secs(1)).expect("sleeps");
     let (device, at) = (bench.device.clone(), bench.world.now() + Nanos::from_millis(1));
     bench.world.post(at, "resume", move |_| device.resume(&mut Outside::new()).expect("wakes up"));
-    let clock = nova_tests::bench::WorldClock(&bench.world);
+    let clock = bench.world.clone();
     let until = at + Nanos::from_secs(100);
     let waited = client.wait(&mut Outside::new(), &clock, until, |_| Ok(Some(())));
     assert_eq!(waited, Ok(()));
@@ -653,11 +653,10 @@ fn l15_a_blocked_waiter_wakes_up_when_the_device_is_removed() {
     });
     let looks = AtomicUsize::new(0);
     let until = Instant(u64::MAX >> 2);
-    let waited =
-        client.wait(&mut Outside::new(), &nova_tests::bench::WorldClock(&bench.world), until, |_| {
-            looks.fetch_add(1, Ordering::Relaxed);
-            Ok(None::<()>)
-        });
+    let waited = client.wait(&mut Outside::new(), &bench.world, until, |_| {
+        looks.fetch_add(1, Ordering::Relaxed);
+        Ok(None::<()>)
+    });
     assert_eq!(waited, Err(SessionError::Refused(Refused::Removed)));
     let (ok, when) = removed.lock().expect("one thread").expect("was removed");
     assert!(ok, "the waiter delayed the removal");
@@ -674,7 +673,7 @@ fn l09_a_blocked_waiter_wakes_up_when_the_device_is_lost() {
     let (device, at) = (bench.device.clone(), bench.world.now() + Nanos::from_millis(1));
     bench.world.post(at, "lose", move |_| device.lose());
     let until = at + Nanos::from_secs(100);
-    let clock = nova_tests::bench::WorldClock(&bench.world);
+    let clock = bench.world.clone();
     let waited = client.wait(&mut Outside::new(), &clock, until, |_| Ok(None::<()>));
     assert_eq!(waited, Err(SessionError::Refused(Refused::Lost)));
     assert!(bench.world.now().since(at) < Nanos::from_millis(1), "the waiter slept on");

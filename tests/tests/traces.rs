@@ -18,7 +18,6 @@ use nova_core::lifecycle::{Outside, Removed, Session};
 use nova_core::regs;
 use nova_sim_glue::gpu::{Gpu as SimulatedGpu, SimConfig};
 use nova_sim_glue::world::{World, WorldBus, WorldHost, WorldLock};
-use nova_tests::bench::WorldClock;
 
 /// Shared with the test, which looks at it while the device owns the bus.
 ///
@@ -142,7 +141,7 @@ fn alarm<B: Bus + Send + Sync + 'static>(
     let id = client.call(outside, |cx| Gpu::schedule(cx, Gpu::time(cx)? + 50_000));
     let id = id.map_err(|error| error.to_string())?;
     let until = world.now() + Nanos::from_millis(200);
-    let fired = client.wait(outside, &WorldClock(world), until, |cx| Ok(Gpu::fired(cx, id)));
+    let fired = client.wait(outside, world, until, |cx| Ok(Gpu::fired(cx, id)));
     fired.map_err(|error| error.to_string())?;
     let missed = client.call(outside, |cx| Ok(cx.data().missed_interrupts()));
     if missed == Ok(0) { Ok(()) } else { Err(format!("not by interrupt: {missed:?}")) }

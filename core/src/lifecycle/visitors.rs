@@ -124,7 +124,7 @@ impl fmt::Display for Visitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}` (registered at {})", self.kind.name(), self.name, self.registered)?;
         match self.since {
-            Some(since) => write!(f, ", inside since {}", Nanos(since.0)),
+            Some(since) => write!(f, ", inside since {} by the host's clock", Nanos(since.0)),
             None => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nova_backends::threads::{self, Books, Config, Interrupts, Kind, NEVER, Port, Runtime, Tally};
 use nova_core::bus::Bus;
-use nova_core::hal::{Instant, Level};
+use nova_core::hal::{Clock, Instant, Level};
 
 use crate::gpu::{Gpu, SimBus, SimConfig};
 use crate::memory::AddressSpace;
@@ -122,6 +122,13 @@ impl Threads {
         lock(&self.0.hardware).push((slot.port.number(), gpu.clone()));
         slots.push(slot.clone());
         slot
+    }
+}
+
+/// For those who wait from outside, such as in `Session::wait`.
+impl Clock for Threads {
+    fn now(&self) -> Instant {
+        Self::now(self)
     }
 }
 

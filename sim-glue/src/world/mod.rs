@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nova_core::bus::Bus;
-use nova_core::hal::{Instant, Level, Nanos};
+use nova_core::hal::{Clock, Instant, Level, Nanos};
 
 use crate::gpu::{Gpu, SimBus, SimGpu};
 use crate::memory::AddressSpace;
@@ -199,9 +199,14 @@ impl World {
         self.state().violations.clone()
     }
 
-    /// Where we are, for messages: `seed 7, step 120, 5000 ns`.
+    /// Where we are, for messages: `seed 7, step 120, 5000 ns`. The step is the one that runs, else the last that did.
     pub fn whence(&self) -> String {
-        format!("seed {}, step {}, {} ns", self.seed(), self.state().step, self.now().nanos())
+        let (step, last) = {
+            let state = self.state();
+            (state.step, state.steps)
+        };
+        let step = if step == 0 { last } else { step };
+        format!("seed {}, step {step}, {} ns", self.seed(), self.now().nanos())
     }
 
     /// Asserts that no rule was broken.
@@ -235,6 +240,15 @@ impl World {
         let memory = AddressSpace::new();
         state.ports.push(Port { gpu: gpu.clone(), memory, removal: None, removal_requests: 0 });
         state.ports.len() - 1
+    }
+}
+
+/// For those who wait from outside, such as in `Session::wait`.
+impl Clock for World {
+    fn now(&self) -> Instant {
+        // Looking takes time, so that who only looks gets anywhere.
+        self.spend(self.0.config.clock_ns);
+        Self::now(self)
     }
 }
 

@@ -17,7 +17,6 @@ use super::command::{Beat, Call, Command};
 use super::event::{Answer, Event, HUB, Kind, Op, PARTS};
 use super::parts::{Hub, HubBus, HubDevice, LeafDevice, Member, REGISTRATIONS, touch, visit};
 use super::rig::{self, Seen, see};
-use crate::bench::WorldClock;
 use crate::toy::ToyError;
 
 /// Sessions kept of each part, so that some are of earlier bindings.
@@ -344,9 +343,8 @@ impl Bench {
         let Some((generation, session)) = sessions.borrow().get(nth).cloned() else { return };
         self.call(part, Op::Wait(generation), |outside| {
             let until = self.world.now() + PATIENCE;
-            let waited = session.wait(outside, &WorldClock(&self.world), until, |_| {
-                visit(part, Kind::Session, || Ok(None::<()>))
-            });
+            let waited =
+                session.wait(outside, &self.world, until, |_| visit(part, Kind::Session, || Ok(None::<()>)));
             let woken = matches!(waited, Err(SessionError::Refused(_)));
             rig::check(!woken || self.world.now() < until, "a waiter was not woken up");
             answered(waited)

@@ -14,7 +14,6 @@ use nova_core::lifecycle::{Bound, Outside, RemoveError, SessionError, State};
 use nova_core::regs::pbus::NV_PBUS_SW_SCRATCH as SCRATCH;
 use nova_core::units::intr::Source;
 use nova_sim_glue::gpu::SimConfig;
-use nova_tests::bench::WorldClock;
 use nova_tests::fault_loop::{Client, Host, Rig, Scenario, Verdict, ensure};
 
 /// Probe of a GPU that is still booting.
@@ -193,7 +192,7 @@ fn alarm(rig: &Rig) -> Verdict {
     rig.disturbed(|| {
         let Some((id, at)) = schedule(rig, &client, 20_000)? else { return Ok(()) };
         let until = rig.world.now() + Nanos::from_secs(5);
-        let clock = WorldClock(&rig.world);
+        let clock = rig.world.clone();
         match client.wait(&mut Outside::new(), &clock, until, |cx| Ok(Gpu::fired(cx, id))) {
             // Also on a device that is gone by now: the alarm was before that, or it would be early.
             Ok(fired) => check_fired(rig, at, fired.at, fired.seen),
@@ -397,8 +396,7 @@ fn resume_again(rig: &Rig) -> Result<bool, String> {
 /// The alarm is still there: it fires, not early, and not later than the backstop.
 fn check_restored(rig: &Rig, client: &Client, id: nova_core::units::timer::AlarmId, at: u64) -> Verdict {
     let until = rig.world.now() + Nanos::from_secs(1);
-    let waited =
-        client.wait(&mut Outside::new(), &WorldClock(&rig.world), until, |cx| Ok(Gpu::fired(cx, id)));
+    let waited = client.wait(&mut Outside::new(), &rig.world, until, |cx| Ok(Gpu::fired(cx, id)));
     let fired = match waited {
         Ok(fired) => fired,
         Err(error) if rig.case.lasts() => return rig.judge_session("the alarm", &error),
