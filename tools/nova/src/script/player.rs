@@ -165,7 +165,7 @@ impl Player {
 
     fn read(&mut self, register: &str) -> Result<String> {
         let mut words = Vec::new();
-        for target in resolve(&Expr::parse(register)?, self.family())? {
+        for target in resolve(&Expr::parse(register)?, Some(self.family()))? {
             let value = self.opened.bus.read(target.offset, target.width)?;
             words.push(decode::hex(value, target.width));
         }
@@ -173,12 +173,12 @@ impl Player {
     }
 
     /// Whose registers it has. Asking the GPU would be accesses more, which faults count and may answer.
-    fn family(&self) -> Option<Family> {
-        Some(self.machine.gpu().with(|gpu| gpu.family()))
+    fn family(&self) -> Family {
+        self.machine.gpu().with(|gpu| gpu.family())
     }
 
     fn write(&mut self, assignments: &[String]) -> Result<String> {
-        for change in merge(&step::parsed(assignments)?, self.family())? {
+        for change in merge(&step::parsed(assignments)?, Some(self.family()))? {
             let target = change.target;
             let old =
                 change.needs_old().then(|| self.opened.bus.read(target.offset, target.width)).transpose()?;
