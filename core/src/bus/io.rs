@@ -14,7 +14,35 @@ type WordOf<P> = <<P as Place>::Reg as Register>::Word;
 /// Typed registers of one device, for a caller that proved the architecture `A`.
 ///
 /// Every method is one access to the bus and nothing else. Through MMIO it compiles to the
-/// volatile load or store itself.
+/// volatile load or store itself. The page of [the module](super) has an example.
+///
+/// What a register does not allow does not compile. A read-only one has no `write`:
+///
+/// ```compile_fail,E0277
+/// use nova_core::bus::{Bus, Io};
+/// use nova_core::regs::pmc::NV_PMC_BOOT_42;
+///
+/// fn reset<B: Bus>(io: Io<'_, B>) -> Result<(), B::Error> {
+///     io.write_word(NV_PMC_BOOT_42, 0)
+/// }
+/// ```
+///
+/// One that only some families have needs a proof of the family: [`Chip::proof`](crate::chip::Chip::proof) gives it, and
+/// [`on`](Self::on) takes it.
+///
+/// ```
+/// use nova_core::bus::{Bus, Io};
+/// use nova_core::chip::FamilyProof;
+/// use nova_core::regs::ptimer::NV_PTIMER_TIMER_0;
+///
+/// /// Turing's countdown, where there is one.
+/// fn countdown<B: Bus>(io: Io<'_, B>, family: FamilyProof) -> Result<Option<u32>, B::Error> {
+///     match family {
+///         FamilyProof::Tu102(turing) => io.on(turing).read(NV_PTIMER_TIMER_0).map(|value| Some(value.get())),
+///         _ => Ok(None),
+///     }
+/// }
+/// ```
 pub struct Io<'a, B: ?Sized, A = Any> {
     bus: &'a B,
     proof: A,

@@ -3,6 +3,75 @@
 //! * [`Bus`] is what a backend implements: 8, 16 and 32-bit access at a checked [`Offset`].
 //! * [`Io`] is what driver code uses: typed registers, with the architecture as a proof.
 //! * [`Register`] descriptors come from the `registers!` macro; [`catalogue`] lists them at run time.
+//!
+//! A bus of one's own, and typed registers on it:
+//!
+//! ```
+//! use core::{cell::RefCell, convert::Infallible};
+//!
+//! use nova_core::bus::{Bus, Io, Offset, WINDOW_SIZE};
+//! use nova_core::field;
+//! use nova_core::regs::pmc::NV_PMC_BOOT_42;
+//! use nova_core::regs::ptimer::NV_PTIMER_ALARM_0;
+//!
+//! /// Registers that only remember, for a test of a driver.
+//! struct Table(RefCell<Vec<u8>>);
+//!
+//! impl Table {
+//!     fn get<const N: usize>(&self, at: u32) -> [u8; N] {
+//!         core::array::from_fn(|byte| self.0.borrow()[at as usize + byte])
+//!     }
+//!     fn put(&self, at: u32, bytes: &[u8]) {
+//!         self.0.borrow_mut()[at as usize..][..bytes.len()].copy_from_slice(bytes);
+//!     }
+//! }
+//!
+//! impl Bus for Table {
+//!     // Nothing can go wrong here, and the compiler knows: below, `let Ok(..) =` is all the handling there is.
+//!     type Error = Infallible;
+//!
+//!     fn read8(&self, at: Offset<u8>) -> Result<u8, Infallible> {
+//!         Ok(u8::from_le_bytes(self.get(at.bytes())))
+//!     }
+//!     fn read16(&self, at: Offset<u16>) -> Result<u16, Infallible> {
+//!         Ok(u16::from_le_bytes(self.get(at.bytes())))
+//!     }
+//!     fn read32(&self, at: Offset<u32>) -> Result<u32, Infallible> {
+//!         Ok(u32::from_le_bytes(self.get(at.bytes())))
+//!     }
+//!     fn write8(&self, at: Offset<u8>, value: u8) -> Result<(), Infallible> {
+//!         self.put(at.bytes(), &value.to_le_bytes());
+//!         Ok(())
+//!     }
+//!     fn write16(&self, at: Offset<u16>, value: u16) -> Result<(), Infallible> {
+//!         self.put(at.bytes(), &value.to_le_bytes());
+//!         Ok(())
+//!     }
+//!     fn write32(&self, at: Offset<u32>, value: u32) -> Result<(), Infallible> {
+//!         self.put(at.bytes(), &value.to_le_bytes());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let table = Table(RefCell::new(vec![0; WINDOW_SIZE as usize]));
+//! // The one check is where an offset is made. A typed register has a checked one, so its accesses have no check.
+//! let Ok(()) = table.write32(Offset::new(0xA00)?, 0x172A_1000);
+//!
+//! // One access, then as many fields as one likes.
+//! let io = Io::new(&table);
+//! let Ok(boot) = io.read(NV_PMC_BOOT_42);
+//! assert_eq!(boot.read(NV_PMC_BOOT_42::ARCHITECTURE), 0x17);
+//! assert_eq!(boot.read(NV_PMC_BOOT_42::IMPLEMENTATION), 2);
+//!
+//! // Fields that are not named are zero. `field!` does not compile with a value too wide for its field.
+//! let Ok(()) = io.write(NV_PTIMER_ALARM_0, field!(NV_PTIMER_ALARM_0::NSEC, 4));
+//! let Ok(alarm) = io.read(NV_PTIMER_ALARM_0);
+//! assert_eq!(alarm.get(), 4 << 5);
+//! # Ok::<(), nova_core::bus::OffsetError>(())
+//! ```
+//!
+//! `nova-backends` has the buses that are needed in earnest, MMIO and a model with the semantics of hardware; its
+//! `conformance::bus` checks any other.
 
 mod access;
 pub mod catalogue;

@@ -16,6 +16,24 @@ pub const WINDOW_SIZE: u32 = 0x0100_0000;
 ///
 /// This type is the bounds check: it is made once, where the number comes from, and the access
 /// itself is bare.
+///
+/// ```
+/// use nova_core::bus::{Offset, OffsetErrorKind, WINDOW_SIZE};
+///
+/// // Known at compile time, and checked then.
+/// const BOOT_0: Offset<u32> = match Offset::new(0) {
+///     Ok(offset) => offset,
+///     Err(_) => panic!("no such offset"),
+/// };
+/// assert_eq!(BOOT_0.bytes(), 0);
+///
+/// // From a person or a file.
+/// assert!(Offset::<u8>::new(0x9421).is_ok());
+/// let error = Offset::<u32>::new(0x9421).unwrap_err();
+/// assert_eq!(error.kind, OffsetErrorKind::Unaligned);
+/// let error = Offset::<u32>::new(WINDOW_SIZE).unwrap_err();
+/// assert_eq!(error.kind, OffsetErrorKind::Outside);
+/// ```
 pub struct Offset<W> {
     bytes: u32,
     word: PhantomData<W>,

@@ -5,6 +5,10 @@
 //!
 //! The one rule that carries the lifecycle: a host calls a driver only through a [`Callback`], and
 //! after [`Registration::cancel`] has returned it is not inside that callback and never calls it again.
+//!
+//! Hosts to use or to begin from: `nova_sim_glue::world` (simulated time, from a seed), `nova_sim_glue::threads` (real threads),
+//! `nova_vfio_glue::host` (a process with a real GPU), `kernel-glue` (Linux), and one for a microcontroller without an allocator
+//! in `docs/bare-metal.md`.
 
 mod callback;
 mod dma;

@@ -4,6 +4,18 @@ use core::fmt;
 use core::ops::{Add, Sub};
 
 /// A span of time in nanoseconds, up to 584 years. All arithmetic saturates.
+///
+/// ```
+/// use nova_core::hal::{Instant, Nanos};
+///
+/// let (start, limit) = (Instant(5_000), Nanos::from_micros(20));
+/// let deadline = start + limit;
+/// let now = Instant(11_500);
+/// assert_eq!(now.since(start), Nanos(6_500));
+/// assert_eq!(limit.minus(now.since(start)).to_string(), "13.500 us");
+/// // Never below zero: what is late has nothing left.
+/// assert_eq!(now.since(deadline), Nanos::ZERO);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Nanos(pub u64);
 

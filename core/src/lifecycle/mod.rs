@@ -16,6 +16,9 @@
 //! argument why it is sound.
 //!
 //! Nothing in here knows what a GPU is.
+//!
+//! To see all of it at work, a driver needs a host: the first page of `nova-sim-glue` binds [`Gpu`](crate::driver::Gpu) to a
+//! simulated GPU and loses it, and `docs/driver.md` writes a driver from nothing. Both are tests.
 
 mod child;
 mod device;

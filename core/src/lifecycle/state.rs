@@ -128,6 +128,27 @@ pub const TABLE: &[(State, Transition, State)] = &[
 ];
 
 /// Where `transition` leads from `state`, if it is legal.
+///
+/// ```
+/// use nova_core::lifecycle::{State, Transition, next};
+///
+/// // The life of a device that is unplugged while it is in use, and comes back.
+/// let mut state = State::Unbound;
+/// for transition in [
+///     Transition::Probe,
+///     Transition::Bind,
+///     Transition::Lose,
+///     Transition::Remove,
+///     Transition::Finish,
+///     Transition::Probe,
+/// ] {
+///     state = next(state, transition).expect("legal");
+/// }
+/// assert_eq!(state, State::Probing);
+///
+/// // One that is lost does not come back by itself: removal is first.
+/// assert_eq!(next(State::Lost, Transition::Bind), None);
+/// ```
 pub fn next(state: State, transition: Transition) -> Option<State> {
     TABLE.iter().find(|row| row.0 == state && row.1 == transition).map(|row| row.2)
 }

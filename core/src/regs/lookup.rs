@@ -79,6 +79,16 @@ pub fn all() -> impl Iterator<Item = Found> {
 ///
 /// What is left out is the first: `NAME` alone is element 0 of an array, and the first instance of a register
 /// that has some. The [`Display`](fmt::Display) of the result says which it is.
+///
+/// ```
+/// use nova_core::regs;
+///
+/// let alarm = regs::by_name("nv_ptimer_alarm_0").expect("in the catalogue");
+/// assert_eq!((alarm.entry.name, alarm.offset()), ("NV_PTIMER_ALARM_0", 0x9420));
+/// // And back.
+/// assert_eq!(regs::by_offset(0x9420, None).expect("in the catalogue").entry.name, alarm.entry.name);
+/// assert!(regs::by_name("NV_NOPE").is_none());
+/// ```
 pub fn by_name(name: &str) -> Option<Found> {
     let name = name.trim();
     let (instance, name) = match name.split_once('.') {

@@ -7,7 +7,6 @@ use std::fs;
 use std::process::Command;
 
 use common::{nova, transcript};
-use insta::assert_snapshot;
 
 /// Every command, as the words to type, found in the help texts themselves.
 fn commands() -> Vec<Vec<String>> {
@@ -28,14 +27,44 @@ fn commands() -> Vec<Vec<String>> {
     found
 }
 
-#[test]
-fn the_help_of_every_command() {
+/// The help of each command, as it looks on a terminal.
+fn helps() -> Vec<String> {
     let commands = commands();
     assert!(commands.len() > 40, "{commands:?}");
-    let texts = commands.iter().map(|words| {
+    let help = |words: &Vec<String>| {
         transcript(&[&words.iter().map(String::as_str).collect::<Vec<_>>()[..], &["--help"]].concat())
+    };
+    commands.iter().map(help).collect()
+}
+
+/// Of the whole tool; what a smaller one has is below.
+#[test]
+#[cfg(all(feature = "plot", feature = "tui"))]
+fn the_help_of_every_command() {
+    insta::assert_snapshot!(helps().join("\n\n"));
+}
+
+#[test]
+fn a_smaller_tool_lacks_what_was_left_out_and_nothing_else() {
+    let (plot, tui) = (cfg!(feature = "plot"), cfg!(feature = "tui"));
+    let whole = include_str!("snapshots/help__the_help_of_every_command.snap");
+    let wanted = whole.lines().filter(|line| {
+        match line.strip_prefix("$ nova ").and_then(|line| line.strip_suffix("--help")) {
+            Some("tui ") => tui,
+            Some("trace plot ") => plot,
+            other => other.is_some(),
+        }
     });
-    assert_snapshot!(texts.collect::<Vec<_>>().join("\n\n"));
+    let helps = helps();
+    let commands = helps.iter().filter_map(|text| text.lines().next());
+    assert_eq!(commands.collect::<BTreeSet<_>>(), wanted.collect());
+    // Its texts do not speak of it either.
+    let option = |text: &String| text.lines().any(|line| line.trim_start().starts_with("--plot "));
+    let mut with_option: Vec<_> =
+        helps.iter().filter(|text| option(text)).filter_map(|text| text.lines().next()).collect();
+    with_option.sort_unstable();
+    let all = ["$ nova device stress --help", "$ nova timer --help"];
+    assert_eq!(with_option, if plot { &all[..] } else { &[] });
 }
 
 #[test]

@@ -36,6 +36,30 @@ fn faults_come_and_go() {
 }
 
 #[test]
+fn accesses_fail_as_a_fault_says() {
+    assert_snapshot!(transcript("accesses.nova", &[]));
+    // Each run has a GPU of its own: what one counted is nothing to the next.
+    assert_eq!(nova(&["sim", "run", &script("accesses.nova"), "--runs", "3"]).code, 0);
+}
+
+#[test]
+fn a_device_has_room_for_so_many_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.nova").display().to_string();
+    let faults = "fault nth=1000,read,all-ones\n".repeat(32);
+    std::fs::write(&file, format!("{faults}clear-faults\n{faults}")).unwrap();
+    assert_eq!(nova(&["sim", "run", &file]).code, 0);
+    // Those of the device are in the same list.
+    let run = nova(&["-d", "sim:ga102,fault=nth=1000;drop", "sim", "run", &file]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("x.nova:32: `fault nth=1000,read,all-ones`: the list holds 32 faults"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn a_failing_script_names_its_line_and_the_seed_that_repeats_it() {
     let text = transcript("fails.nova", &["--seed", "7"]);
     assert_snapshot!(text);
@@ -76,6 +100,14 @@ fn a_script_ends_with_the_exit_code_of_the_step_that_fails() {
         ("", 0, ""),
         ("probbe", 2, "x.nova: line 1: unrecognized subcommand 'probbe'"),
         ("disconnect", 2, "a script has none"),
+        (
+            "fault nth=1,all-ones\nexpect NV_PMC_BOOT_0=0",
+            1,
+            "x.nova:2: `expect NV_PMC_BOOT_0=0`: NV_PMC_BOOT_0 reads 0xffffffff",
+        ),
+        ("probe\n\nfault nth=3,reed", 2, "x.nova: line 3: fault, column 7: no such word; use reg="),
+        ("fault stuck=32:high", 2, "x.nova: line 1: fault, column "),
+        ("fault", 2, "x.nova: line 1: "),
     ] {
         std::fs::write(&file, text).unwrap();
         let run = nova(&["sim", "run", &file]);

@@ -5,7 +5,9 @@ mod common;
 use common::{nova, transcript};
 use insta::assert_snapshot;
 
+/// Of the whole tool: tests/help.rs holds a smaller one against it.
 #[test]
+#[cfg(all(feature = "plot", feature = "tui"))]
 fn help() {
     assert_snapshot!(transcript(&["--help"]));
 }

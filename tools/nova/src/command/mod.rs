@@ -22,7 +22,7 @@ mod trace;
 mod tui;
 mod watch;
 
-pub(crate) use reg::{family, pri_error};
+pub(crate) use reg::pri_error;
 
 use clap::{Parser, Subcommand};
 use nova_core::hal::Nanos;

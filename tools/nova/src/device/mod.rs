@@ -13,7 +13,7 @@ pub(crate) use bus::{AnyBus, BusError};
 pub(crate) use dev::KernelDevice;
 pub(crate) use pci::functions;
 pub(crate) use replay::{Cursor, INTERRUPT_MARK, Script};
-pub(crate) use sim::{SimMachine, plug};
+pub(crate) use sim::{Injector, SimMachine, plug};
 pub(crate) use spec::{Spec, address, quoted};
 pub(crate) use trace_file::TraceFile;
 

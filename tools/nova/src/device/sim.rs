@@ -1,12 +1,16 @@
 //! Simulated devices, with a clock that steps at each access and passes while nobody has anything to do.
 
+mod injector;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nova_backends::faults::Faults;
-use nova_sim_glue::gpu::{Board, Effects, Gpu, Power, SimBus, SimGpu, VENDOR_ID};
+use nova_backends::faults::{Fault, ParseError};
+use nova_sim_glue::gpu::{Board, Effects, Gpu, Power, SimGpu, VENDOR_ID};
 use nova_sim_glue::serve::control::{Request, Storm};
 use nova_sim_glue::spec::SimSpec;
+
+pub(crate) use injector::Injector;
 
 use super::{About, Access, AnyBus, Opened, PciId, Spec};
 use crate::error::{Code, Error, Result};
@@ -89,13 +93,15 @@ impl SimMachine {
         &self.gpu
     }
 
-    /// Does what is asked of a served GPU too.
+    /// Does what is asked of a served GPU too; `injector` is its bus.
     ///
     /// # Errors
     ///
     /// When it makes no sense: for a GPU that is not there, or without a client.
-    pub(crate) fn order(&self, request: &Request) -> Result<()> {
-        let refuse = |why: &str| Err(Error::new(Code::Refused, why).next("nova sim run --help"));
+    pub(crate) fn order(&self, request: &Request, injector: &Injector) -> Result<()> {
+        fn refuse<T>(why: &str) -> Result<T> {
+            Err(Error::new(Code::Refused, why).next("nova sim run --help"))
+        }
         let now = self.now();
         let here = self.gpu.with(|gpu| gpu.power()) == Power::Present;
         match *request {
@@ -105,9 +111,11 @@ impl SimMachine {
             Request::Disconnect | Request::SignalError | Request::RequestDevice => {
                 return refuse("that is for the client of a served GPU, and a script has none");
             }
-            Request::Fault { .. } | Request::ClearFaults => {
-                return refuse("which accesses of a script fail, its device says: -d sim:ga102,fault=TEXT");
+            Request::Fault { ref text } => {
+                let fault: Fault = text.parse().or_else(|error: ParseError| refuse(&error.to_string()))?;
+                injector.push(fault).or_else(|error| refuse(&error.to_string()))?;
             }
+            Request::ClearFaults => injector.clear(),
             Request::Unplug => self.gpu.with(SimGpu::unplug),
             Request::Reconnect => self.gpu.with(SimGpu::reconnect),
             Request::Replug => self.gpu.with(|gpu| {
@@ -139,6 +147,13 @@ impl SimMachine {
         Ok(())
     }
 
+    /// Lets time pass within an access, which nothing else sees before its end.
+    fn linger(&self, ns: u64) {
+        // A sum that does not fit would run back.
+        let later = |now: u64| Some(now.saturating_add(ns));
+        let _ = self.slot.now.fetch_update(Relaxed, Relaxed, later);
+    }
+
     fn storm(&self) -> MutexGuard<'_, Option<Raging>> {
         self.slot.storm.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,23 +176,18 @@ impl SimMachine {
     }
 }
 
-/// Faults on one bus; as many as anybody types.
-type Faulty = Faults<SimBus<SimMachine>, MOST_FAULTS>;
-const MOST_FAULTS: usize = 32;
-
 /// Plugs a simulated GPU in.
 pub(super) fn open(spec: Spec, sim: &SimSpec) -> Result<Opened> {
-    plug(spec, sim).map(|(opened, _)| opened)
+    plug(spec, sim).map(|(opened, ..)| opened)
 }
 
-/// The same, and what it is plugged into, to make it misbehave.
-pub(crate) fn plug(spec: Spec, sim: &SimSpec) -> Result<(Opened, SimMachine)> {
+/// The same, and what it is plugged into and its bus, to make it misbehave.
+pub(crate) fn plug(spec: Spec, sim: &SimSpec) -> Result<(Opened, SimMachine, Injector)> {
     let gpu = sim.gpu(0);
     let machine = SimMachine { gpu: gpu.clone(), slot: Arc::default() };
-    let mut bus = Faulty::new(SimBus::on(&gpu, machine.clone()));
+    let injector = Injector::new(&gpu, &machine);
     for fault in &sim.faults {
-        let full = |_| Error::usage(format!("more than {MOST_FAULTS} faults")).next("nova list");
-        bus.push(*fault).map_err(full)?;
+        injector.push(*fault).map_err(|error| Error::usage(error.to_string()).next("nova list"))?;
     }
     let identity = gpu.with(|gpu| *gpu.identity());
     let derived = [(identity.boot_0_derived, "boot0"), (identity.boot_42_derived, "boot42")];
@@ -194,10 +204,10 @@ pub(crate) fn plug(spec: Spec, sim: &SimSpec) -> Result<(Opened, SimMachine)> {
     };
     let opened = Opened {
         spec,
-        bus: AnyBus::new(bus),
+        bus: AnyBus::new(injector.clone()),
         machine: Arc::new(machine.clone()),
         about,
         access: Access::Full,
     };
-    Ok((opened, machine))
+    Ok((opened, machine, injector))
 }

@@ -153,6 +153,13 @@ mod tests {
         assert!(wrong("disconnect").contains("a script has none"), "{}", wrong("disconnect"));
         assert!(wrong(&"x".repeat(2000)).contains("more than"));
         assert!(wrong("help").contains("line 1: "));
+        let reed = wrong("\nfault nth=3,reed");
+        assert!(reed.starts_with("line 2: fault, column 7: no such word; use reg="), "{reed}");
+        // Spaces do not shift the column.
+        assert!(wrong("fault nth=3, reed").contains("line 1: fault, column 7: no such word"));
+        assert!(wrong("fault nth=0,all-ones").contains("the first is nth=1"));
+        assert!(wrong("fault nth=3").contains("end with an effect"), "{}", wrong("fault nth=3"));
+        assert!(wrong("fault").contains("line 1: "));
         for text in ["probe\nprobbe", "wait soon", "raise 512"] {
             assert_eq!(wrong(text).lines().count(), 1);
         }
@@ -162,7 +169,7 @@ mod tests {
     fn every_order_of_sim_ctl_is_a_step() {
         let text = "unplug\nfall-off\nreconnect\nreplug\npower-off\nfreeze\nthaw\ncorrupt-time 3\nraise 148\n\
                     storm 148 --count 3 --interval 5us --spurious\nblock 0x9400 0x9403 --pattern 0xbadf1100\nunblock\n\
-                    delay 5us\nlower-firewall\nstats\n";
-        assert_eq!(Script::parse(text).unwrap().steps().len(), 15);
+                    delay 5us\nlower-firewall\nfault from=17,all-ones\nfault reg=0x9400, pri=0xbadf1100\nclear-faults\nstats\n";
+        assert_eq!(Script::parse(text).unwrap().steps().len(), 18);
     }
 }

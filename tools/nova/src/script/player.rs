@@ -1,5 +1,6 @@
 //! Running a script on a simulated GPU.
 
+use nova_core::chip::Family;
 use nova_core::driver::Gpu;
 use nova_core::hal::Nanos;
 use nova_sim_glue::Rng;
@@ -8,9 +9,8 @@ use nova_sim_glue::serve::control::Request;
 use super::step::{self, Step, Switch, Wait};
 use super::{Planned, Script};
 use crate::bench::Bench;
-use crate::command::family;
 use crate::decode;
-use crate::device::{Opened, SimMachine, Spec, plug, quoted};
+use crate::device::{Injector, Opened, SimMachine, Spec, plug, quoted};
 use crate::error::{Code, Error, Result};
 use crate::expr::{Expr, merge, resolve};
 
@@ -21,6 +21,7 @@ const ROUND: Nanos = Nanos::from_micros(100);
 pub(crate) struct Player {
     opened: Opened,
     machine: SimMachine,
+    injector: Injector,
     bench: Option<Bench>,
     rng: Rng,
     /// The last time that was read.
@@ -50,8 +51,8 @@ impl Player {
             )
             .next("nova -d sim:ga102 sim run SCRIPT"));
         };
-        let (opened, machine) = plug(spec.clone(), &sim.spec)?;
-        Ok(Self { opened, machine, bench: None, rng: Rng::new(seed), time: 0 })
+        let (opened, machine, injector) = plug(spec.clone(), &sim.spec)?;
+        Ok(Self { opened, machine, injector, bench: None, rng: Rng::new(seed), time: 0 })
     }
 
     /// Runs a script; `said` is told what each step did.
@@ -73,6 +74,8 @@ impl Player {
 
     /// Runs a step, which may have to fail.
     fn planned(&mut self, planned: &Planned) -> Result<String> {
+        // The error of a step that had to fail is not that of a later one.
+        let _ = self.opened.bus.take_failure();
         let result = self.step(&planned.step);
         let Some(fails) = planned.fails else { return result };
         match result {
@@ -162,15 +165,20 @@ impl Player {
 
     fn read(&mut self, register: &str) -> Result<String> {
         let mut words = Vec::new();
-        for target in resolve(&Expr::parse(register)?, family(&self.opened))? {
+        for target in resolve(&Expr::parse(register)?, Some(self.family()))? {
             let value = self.opened.bus.read(target.offset, target.width)?;
             words.push(decode::hex(value, target.width));
         }
         Ok(words.join(" "))
     }
 
+    /// Whose registers it has. Asking the GPU would be accesses more, which faults count and may answer.
+    fn family(&self) -> Family {
+        self.machine.gpu().with(|gpu| gpu.family())
+    }
+
     fn write(&mut self, assignments: &[String]) -> Result<String> {
-        for change in merge(&step::parsed(assignments)?, family(&self.opened))? {
+        for change in merge(&step::parsed(assignments)?, Some(self.family()))? {
             let target = change.target;
             let old =
                 change.needs_old().then(|| self.opened.bus.read(target.offset, target.width)).transpose()?;
@@ -228,7 +236,7 @@ impl Player {
     }
 
     fn order(&mut self, request: &Request) -> Result<String> {
-        self.machine.order(request)?;
+        self.machine.order(request, &self.injector)?;
         Ok(match request {
             Request::Stats => format!("{} accesses", self.machine.gpu().accesses()),
             _ => String::new(),

@@ -105,11 +105,16 @@ thread_local! {
 ///
 /// What is wrong, on one line.
 pub(super) fn parse(words: &[&str]) -> Result<Step, String> {
-    let words = words.iter().map(OsString::from);
+    let words = match words {
+        // One argument, with spaces in it if one likes: no shell has cut it.
+        ["fault", text @ ..] if text.len() > 1 => vec!["fault".into(), text.join(" ").into()],
+        _ => words.iter().map(OsString::from).collect::<Vec<_>>(),
+    };
     let matches = GRAMMAR.with_borrow_mut(|grammar| grammar.try_get_matches_from_mut(words));
     let step =
         matches.and_then(|matches| Step::from_arg_matches(&matches)).map_err(|error| one_line(&error))?;
-    step.check().map_err(|error| error.to_string())?;
+    // Without what to do next, which the caller says.
+    step.check().map_err(|error| error.what().to_owned())?;
     Ok(step)
 }
 

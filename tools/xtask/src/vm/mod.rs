@@ -51,6 +51,10 @@ pub(crate) struct Args {
     /// The devices that the machine with the shell has.
     #[arg(long, requires = "shell")]
     machine: Option<Shown>,
+    /// Put this kernel module of yours into the guest's /lib/modules, not loaded, instead of ours if that has its name; may be
+    /// given several times.
+    #[arg(long, value_name = "FILE")]
+    module: Vec<PathBuf>,
     /// What executes the guest's instructions; without it KVM where a trial boot has shown that it works, else TCG.
     #[arg(long)]
     accel: Option<Accel>,
@@ -117,6 +121,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     }
     // Names are looked at before anything is fetched or built.
     cases::select(&args.only, None)?;
+    guest::given::check(&args.module)?;
     let started = Instant::now();
     let tools = if args.relock { Tools::relock(shell)? } else { Tools::ensure(shell)? };
     let programs = Programs::build(shell)?;
@@ -179,7 +184,7 @@ fn stock(stage: &Stage<'_>, folder: &Path) -> Result<()> {
 fn boot(stage: &Stage<'_>, system: &System<'_>, folder: &Path) -> Result<()> {
     let args = stage.args;
     let initramfs = folder.join("initramfs.cpio");
-    guest::initramfs(stage.tools, stage.programs, system.own.as_ref(), &initramfs)?;
+    guest::initramfs(stage.tools, stage.programs, system.own.as_ref(), &args.module, &initramfs)?;
     machine::watch_for_stop()?;
     let log = folder.join("console.log");
     let server = args.server.clone().unwrap_or_else(|| stage.programs.nova());

@@ -33,7 +33,7 @@ const STEPS: &str = "\
 Steps of the driver: probe, remove, suspend, resume, time, alarm SPAN, trigger [N], load on|off, wait SPAN, wait SPAN..SPAN;
 of registers: read NAME, write NAME=VALUE...;
 what must hold: expect NAME=VALUE..., state NAME, served N, quiet;
-faults: every order of `nova sim ctl`, but those to its client and `fault` (-d sim:ga102,fault=TEXT);
+faults: every order of `nova sim ctl` but those to its client: unplug, freeze, `fault from=17,all-ones`, clear-faults...;
 and `fails [differs|gone|refused|timeout|hardware]` before a step that must fail.
 
 For example:

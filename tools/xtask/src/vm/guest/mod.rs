@@ -1,6 +1,7 @@
 //! What runs in the guest: our programs, linked statically, and an initramfs around them.
 
 mod cpio;
+pub(super) mod given;
 mod modules;
 
 use std::{
@@ -70,11 +71,13 @@ pub(super) struct Own<'m> {
     pub(super) modules: &'m [PathBuf],
 }
 
-/// Writes the initramfs to `path`, for the stock kernel or for one of nova's own.
+/// Writes the initramfs to `path`, for the stock kernel or for one of nova's own. The modules `given` are in
+/// `/lib/modules` then, not loaded.
 pub(super) fn initramfs(
     tools: &Tools,
     programs: &Programs,
     own: Option<&Own<'_>>,
+    given: &[PathBuf],
     path: &Path,
 ) -> Result<()> {
     let mut archive = Archive::default();
@@ -87,21 +90,17 @@ pub(super) fn initramfs(
     for applet in ["sh", "ls", "cat", "dmesg", "lspci", "mount", "ps", "poweroff", "insmod", "rmmod"] {
         archive.add(&format!("/bin/{applet}"), Entry::Link("busybox"));
     }
+    for (name, module) in given::beside(own.map_or(&[], |own| own.modules), given)? {
+        archive.add(&format!("/lib/modules/{name}"), Entry::File(&read(module)?, false));
+    }
     match own {
-        Some(own) => add_own_modules(own, &mut archive)?,
+        Some(own) => {
+            archive.add(FLAVOUR_FILE, Entry::File(own.flavour.as_bytes(), false));
+            archive.add(MODULE_LIST, Entry::File(&[], false));
+        }
         None => add_modules(tools, &mut archive)?,
     }
     fs::write(path, archive.finish()).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn add_own_modules(own: &Own<'_>, archive: &mut Archive) -> Result<()> {
-    for module in own.modules {
-        let name = module.file_name().context("a module without a name")?.to_string_lossy().into_owned();
-        archive.add(&format!("/lib/modules/{name}"), Entry::File(&read(module)?, false));
-    }
-    archive.add(FLAVOUR_FILE, Entry::File(own.flavour.as_bytes(), false));
-    archive.add(MODULE_LIST, Entry::File(&[], false));
-    Ok(())
 }
 
 fn add_modules(tools: &Tools, archive: &mut Archive) -> Result<()> {

@@ -33,6 +33,7 @@ use self::{
     server::Server,
 };
 use super::fetch::Tools;
+use crate::shell::say;
 
 /// How long QEMU may take to open its sockets.
 const SOCKET_LIMIT: Duration = Duration::from_secs(20);
@@ -234,7 +235,11 @@ impl Drop for Machine {
 pub(super) fn shell(boot: &Boot<'_>, kind: Kind) -> Result<()> {
     let sockets = tempfile::Builder::new().prefix("nova-vm-").tempdir()?;
     let devices = device::devices(kind, sockets.path());
-    let _servers = start_servers(boot, &devices)?;
+    let servers = start_servers(boot, &devices)?;
+    if !servers.is_empty() {
+        let (program, sockets) = (boot.server.display(), sockets.path().display());
+        say(&format!("for faults, in another terminal: {program} sim ctl --socket {sockets}/CHIP --help"));
+    }
     let mut command = qemu::command(boot, kind, &devices, sockets.path(), Console::Terminal)?;
     let status = command.status().context("cannot start QEMU")?;
     if status.success() { Ok(()) } else { bail!("QEMU ended with {status}") }
