@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nova_core::Error;
 use nova_core::chip::Chipset;
 use nova_core::driver::{Gpu, GpuDevice};
-use nova_core::hal::{Clock, Instant, Nanos};
+use nova_core::hal::Nanos;
 use nova_core::lifecycle::{Outside, ProbeError, Session, SessionError};
 use nova_sim_glue::gpu::{Gpu as SimulatedGpu, SimConfig};
 use nova_sim_glue::world::{World, WorldConfig, WorldHost};
