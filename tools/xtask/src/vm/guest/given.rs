@@ -14,7 +14,7 @@ pub(in crate::vm) fn check(given: &[PathBuf]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for path in given {
         let name = name(path)?;
-        if !name.ends_with(".ko") {
+        if path.extension().is_none_or(|last| last != "ko") {
             bail!("{} is no kernel module by its name; give an unpacked .ko file", path.display());
         }
         let mut magic = [0; 4];
