@@ -71,21 +71,19 @@ fn sleep_once(held: &[(Gpu, Device)]) -> Result<Duration> {
     Ok(took)
 }
 
-/// How often each GPU is reset.
-const RESETS: u32 = 2;
-
 pub(in crate::cases) fn reset() -> Result<()> {
+    let resets = rounds(20, [2, 1])?;
     let module = Module::load()?;
     for chip in CHIPS {
         let gpu = Gpu::of(chip)?;
         let device = use_it(&gpu)?;
         load(&device)?;
-        for _ in 0..RESETS {
+        for _ in 0..resets {
             reset_once(&gpu, &device).with_context(|| format!("{chip} over a reset"))?;
         }
     }
     module.unload()?;
-    println!("{RESETS} resets of each of {} GPUs that work and are waited for", CHIPS.len());
+    println!("{resets} resets of each of {} GPUs that work and are waited for", CHIPS.len());
     Ok(())
 }
 
