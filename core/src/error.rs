@@ -5,7 +5,7 @@ use core::fmt;
 use crate::bus;
 use crate::chip::Unsupported;
 use crate::hal::{DmaRangeError, HostError, Nanos};
-use crate::lifecycle::{Failure, RegisterError};
+use crate::lifecycle::{Failure, Refused, RegisterError};
 use crate::units::falcon::{Engine, FalconError};
 use crate::units::pri::PriError;
 
@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Full,
     /// It is in use.
     Busy,
+    /// The device's lifecycle does not let it in, or the driver has no such entry.
+    Refused,
     /// The host could not give what was asked for.
     Host,
     /// An argument was outside its range.
@@ -104,6 +106,8 @@ pub enum Error {
     Host(HostError),
     /// The driver registered more than the device has room for.
     Register(RegisterError),
+    /// The lifecycle refused an entry: to queue, arm or call it.
+    Refused(Refused),
     /// A range outside DMA memory.
     Dma(DmaRangeError),
     /// A falcon could not be used.
@@ -121,6 +125,7 @@ impl Error {
         match self {
             Self::Gone
             | Self::Bus { kind: bus::ErrorKind::Gone, .. }
+            | Self::Refused(Refused::Lost)
             | Self::Unsupported(Unsupported::Gone) => ErrorKind::Gone,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Timeout { .. } | Self::Bus { kind: bus::ErrorKind::Timeout, .. } => ErrorKind::Timeout,
@@ -135,6 +140,7 @@ impl Error {
             Self::NoSuchInterrupt { .. } | Self::Range { .. } | Self::Dma(_) | Self::Falcon { .. } => {
                 ErrorKind::Argument
             }
+            Self::Refused(_) => ErrorKind::Refused,
             Self::Host(_) => ErrorKind::Host,
         }
     }
@@ -181,6 +187,7 @@ impl fmt::Display for Error {
             Self::Range { what, max } => write!(f, "{what} is out of range; the largest is {max}"),
             Self::Host(error) => error.fmt(f),
             Self::Register(error) => error.fmt(f),
+            Self::Refused(why) => why.fmt(f),
             Self::Dma(error) => error.fmt(f),
             Self::Falcon { engine, why } => write!(f, "{} falcon: {why}", engine.name()),
         }
@@ -198,6 +205,12 @@ impl From<HostError> for Error {
 impl From<RegisterError> for Error {
     fn from(error: RegisterError) -> Self {
         Self::Register(error)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(why: Refused) -> Self {
+        Self::Refused(why)
     }
 }
 
@@ -222,5 +235,21 @@ impl From<bus::OffsetError> for Error {
 impl From<bus::IndexError> for Error {
     fn from(error: bus::IndexError) -> Self {
         Self::Range { what: error.register, max: u64::from(error.count.saturating_sub(1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_lifecycle_refuses_can_be_passed_on() {
+        fn refused(why: Refused) -> Result<(), Error> {
+            Err(why)?;
+            Ok(())
+        }
+        assert_eq!(refused(Refused::Lost).unwrap_err().kind(), ErrorKind::Gone);
+        assert_eq!(refused(Refused::Removed).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(refused(Refused::Suspended).unwrap_err(), Error::Refused(Refused::Suspended));
     }
 }

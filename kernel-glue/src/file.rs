@@ -81,6 +81,7 @@ pub(crate) fn errno_of(error: SessionError<GpuError>) -> Error {
     match error {
         SessionError::Refused(why) => refused(why),
         SessionError::Timeout => ETIMEDOUT,
+        SessionError::Driver(GpuError::Refused(why)) => refused(why),
         SessionError::Driver(error) => match error.kind() {
             ErrorKind::Gone => ENODEV,
             ErrorKind::Full => ENOSPC,

@@ -59,11 +59,11 @@
 #[macro_export]
 macro_rules! registers {
     ($(
-        $(#[doc = $doc:literal])+
+        $(#[doc = $doc:literal])*
         $name:ident $([$count:literal; $stride:literal])? : $word:ident @ $($unit:ident +)? $offset:literal,
         $access:ident, $pure:ident, $families:ident {
             $(
-                $(#[doc = $field_doc:literal])+
+                $(#[doc = $field_doc:literal])*
                 $field:ident $msb:literal : $lsb:literal $({ $($value_name:ident = $value:literal),+ $(,)? })?
             ),+ $(,)?
         }
@@ -75,12 +75,12 @@ macro_rules! registers {
             $(
                 $crate::tock_registers::register_bitfields! {
                     $word,
-                    $(#[doc = $doc])+
+                    $(#[doc = $doc])*
                     #[doc = ""]
                     #[doc = "[H]: crate::regs\n[D]: crate::regs\n[E]: crate::regs\n[O]: crate::regs\n[I]: crate::regs"]
                     pub $name [
                         $(
-                            $(#[doc = $field_doc])+
+                            $(#[doc = $field_doc])*
                             #[doc = ""]
                             #[doc = "[H]: crate::regs\n[D]: crate::regs\n[E]: crate::regs\n[O]: crate::regs\n[I]: crate::regs"]
                             $field OFFSET($lsb) NUMBITS($msb - $lsb + 1) [
@@ -95,7 +95,7 @@ macro_rules! registers {
         $(
             // The module with the fields and, under the same name, the descriptor itself.
             pub use bitfields::$name;
-            $(#[doc = $doc])+
+            $(#[doc = $doc])*
             #[doc = ""]
             #[doc = "[H]: crate::regs\n[D]: crate::regs\n[E]: crate::regs\n[O]: crate::regs\n[I]: crate::regs"]
             pub const $name: bitfields::$name::Register = bitfields::$name::Register;
@@ -113,7 +113,7 @@ macro_rules! registers {
             $crate::valid_on!($families, bitfields::$name::Register);
             $crate::registers!(@kind bitfields::$name::Register, [$($count)?], [$($unit)?]);
 
-            // Last element inside the window; every field inside the word; every value in its field.
+            // Nothing without a word about it; last element inside the window; every field inside the word; every value in its field.
             const _: () = {
                 type R = bitfields::$name::Register;
                 type W = <R as $crate::bus::Register>::Word;
@@ -124,7 +124,15 @@ macro_rules! registers {
                     <R as $crate::bus::Register>::STRIDE,
                     concat!(stringify!($name), ": register outside the 16 MiB window, or not at a multiple of its width"),
                 );
+                assert!(
+                    $crate::bus::macros::has_doc(&[$($doc),*]),
+                    concat!(stringify!($name), ": `/// ...` above it says what it is and where it is known from"),
+                );
                 $(
+                    assert!(
+                        $crate::bus::macros::has_doc(&[$($field_doc),*]),
+                        concat!(stringify!($name), ".", stringify!($field), ": `/// ...` above it says what it is"),
+                    );
                     $crate::bus::macros::check_field::<W>(
                         $msb,
                         $lsb,
@@ -147,10 +155,10 @@ macro_rules! registers {
         #[allow(dead_code, reason = "outside of this crate there may be no use for it")]
         pub static ENTRIES: &[$crate::bus::catalogue::Entry] = &[
             $($crate::bus::macros::entry::<bitfields::$name::Register>(
-                &[$($doc),+],
+                &[$($doc),*],
                 &[$($crate::bus::catalogue::FieldInfo {
                     name: stringify!($field),
-                    doc: &[$($field_doc),+],
+                    doc: &[$($field_doc),*],
                     msb: $msb,
                     lsb: $lsb,
                     values: &[$($($crate::bus::catalogue::ValueInfo {
@@ -238,6 +246,11 @@ pub fn element_in<U, R: InstanceOf<U>>(
 /// Compile-time check: the last element is aligned and inside the window.
 pub const fn check_place<W: Word>(last: u32, stride: u32, otherwise: &str) {
     assert!(Offset::<W>::new(last).is_ok() && stride % W::BYTES == 0, "{}", otherwise);
+}
+
+/// Compile-time check: there is a line of documentation.
+pub const fn has_doc(lines: &[&str]) -> bool {
+    !lines.is_empty()
 }
 
 /// Compile-time check: a field lies inside its word.

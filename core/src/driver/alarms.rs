@@ -78,8 +78,7 @@ pub(super) fn set_time<H: Host, C>(cx: &Bound<'_, Gpu<H>, C>, ns: u64) -> Result
 
 fn arm_backstop<H: Host, C>(cx: &Bound<'_, Gpu<H>, C>) -> Result<(), Error> {
     if let Rearm::At(at) = cx.data().next_backstop(cx)? {
-        // Refused only if probe had not registered it.
-        let _ = cx.arm(&Gpu::ALARM_BACKSTOP, at);
+        cx.arm(&Gpu::ALARM_BACKSTOP, at)?;
     }
     Ok(())
 }

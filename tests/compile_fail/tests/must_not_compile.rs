@@ -96,6 +96,7 @@ mod twin {
     mod offset_without_a_check;
     mod read_only_register_written;
     mod register_of_another_unit;
+    mod register_without_a_word;
     mod unit_without_an_instance;
     mod write_1_to_clear_register_modified;
     mod write_only_register_checked;

@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process,
 };
@@ -46,6 +46,15 @@ pub(crate) fn fill(entry: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resu
     moved
 }
 
+/// Waits until nobody else makes `entry`, and keeps others waiting for as long as the file is held. What takes minutes is worth it.
+pub(crate) fn lock(entry: &Path) -> Result<File> {
+    let path = entry.with_added_extension("lock");
+    create(path.parent().unwrap_or(Path::new("/")))?;
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
+}
+
 /// Makes a folder and those above it.
 pub(crate) fn create(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir)
@@ -75,6 +84,19 @@ mod tests {
         assert_eq!(with(&all[1..]).unwrap(), Path::new("/x/nova"));
         assert_eq!(with(&all[2..]).unwrap(), Path::new("/h/.cache/nova"));
         assert!(with(&[]).is_err());
+    }
+
+    #[test]
+    fn who_comes_second_waits_for_the_lock() {
+        let dir = env::temp_dir().join(format!("nova-xtask-lock-{}", process::id()));
+        let entry = dir.join("entry-1.2");
+        let held = lock(&entry).unwrap();
+        let second = File::open(dir.join("entry-1.2.lock")).unwrap();
+        assert!(second.try_lock().is_err());
+        drop(held);
+        second.try_lock().unwrap();
+        drop(second);
+        remove(&dir).unwrap();
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(super) fn ensure(
     // Fetching the source may find that Debian has another by now.
     let (source, tree) = source.ensure(shell, toolchain)?;
     let entry = entry(&source, toolchain, flavour, &wanted)?;
+    // Who comes second waits for the first and finds the kernel.
+    let _lock = cache::lock(&entry)?;
     if entry.exists() {
         return Ok(entry);
     }
